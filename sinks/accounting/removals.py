@@ -1,0 +1,256 @@
+"""Removals: leaves by zone, interval, approach and what was removed."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sinks.accounting.entries import Entries
+from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result
+from sinks.accounting.change import converted
+from sinks.accounting.stocks import Leaves, group_rows
+from sinks.accounting.terms import sum_by
+from sinks.config import PolicySection
+from sinks.equations import soil
+from sinks.units import C_TO_CO2
+
+Floats = NDArray[np.float64]
+
+LEAF = [
+    "zone", "year", "year_from", "approach", "time_basis", "account", "ecosystem", "land_class",
+    "transition", "pool", "component", "gas", "soil_depth_cm",
+]  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Parts:
+    """Removal rows as they are gathered: keys and values per draw."""
+
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+
+    def add(self, frame: pd.DataFrame, values: Floats) -> None:
+        """More rows; values (D, n) in t CO2e per year."""
+        if len(frame):
+            self.frames.append(frame.reset_index(drop=True))
+            self.values.append(values)
+
+    def leaves(self) -> Leaves:
+        """The rows added up to leaves; a leaf with nothing estimated is NE."""
+        if not self.frames:
+            return Leaves(frame=pd.DataFrame(columns=[*LEAF, "value_flag", "reason"]), values=np.zeros((1, 0)))
+        frame = pd.concat(self.frames, ignore_index=True)
+        values = np.concatenate(self.values, axis=1)
+        group, leaves = group_rows(frame[LEAF])
+        count = len(leaves)
+        held = np.bincount(group, weights=frame["estimated"].to_numpy(dtype=np.float64), minlength=count) > 0
+        totals = np.where(held, sum_by(group, np.where(frame["estimated"].to_numpy(dtype=bool), values, 0.0), count), np.nan)
+        reasons = frame.assign(group=group).groupby("group")["reason"].agg(lambda texts: "+".join(sorted({text for text in texts if text})))
+        flagged = leaves.assign(value_flag=np.where(held, "V", "NE"), reason=reasons.reindex(range(count), fill_value="").to_numpy())
+        return Leaves(frame=flagged, values=totals)
+
+
+def removal_leaves(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], gwp_row: int, values: Floats) -> Leaves:
+    """Removals of the result years by stock difference and by gain-loss, and memo rows.
+
+    Parameters
+    ----------
+    years : tuple of int
+        Result years; the removal of a year is the change since the date before it.
+    gwp_row : int
+        Row of the warming potential of methane.
+    values : (D, factors + 1) float64
+    """
+    parts = _Parts()
+    _stock_difference(parts, result.entries, policy, years)
+    _without_interval(parts, prepared, years)
+    for year in years:
+        _gain_loss(parts, prepared, result, policy, year)
+        _marsh_methane(parts, prepared, policy, year, gwp_row, values)
+    return parts.leaves()
+
+
+def _stock_difference(parts: _Parts, entries: Entries, policy: PolicySection, years: tuple[int, ...]) -> None:
+    frame = entries.frame[entries.frame["year_to"].isin(years)]
+    if not len(frame):
+        return
+    rows = frame.index.to_numpy()
+    interval = (frame["year_to"] - frame["year_from"]).to_numpy(dtype=np.float64)
+    values = entries.change[:, rows] / interval * C_TO_CO2
+    account, why = _accounts(frame, values[0], policy)
+    booked = frame.assign(
+        year=frame["year_to"], approach="stock_difference", time_basis="interval_mean", account=account, gas="CO2",
+        reason=np.where(why != "", why, frame["reason"]),
+    )  # fmt: skip
+    parts.add(booked, values)
+
+
+def _accounts(frame: pd.DataFrame, central: Floats, policy: PolicySection) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Which rows count towards an offset and which are memo, and why (ACCOUNTING 2, 3)."""
+    account = np.full(len(frame), "offset", dtype=object)
+    why = np.full(len(frame), "", dtype=object)
+
+    def memo(rows: NDArray[np.bool_], reason: str) -> None:
+        account[rows], why[rows] = "memo", reason
+
+    living = frame["pool"].isin(LIVING).to_numpy()
+    stays = (frame["transition"] == "remaining").to_numpy()
+    if not policy.grass_weather:
+        memo(living & stays & (frame["ecosystem"] == "grassland").to_numpy(), "grass_weather")
+    moved = ~stays & frame["estimated"].to_numpy(dtype=bool)
+    if policy.unvalidated_change == "none":
+        memo(moved, "unvalidated_change")
+    elif policy.unvalidated_change == "losses":
+        memo(moved & (central > 0), "unvalidated_change")
+    if not policy.wetland_ch4:
+        memo((frame["component"] == "accumulation").to_numpy(), "natural_marsh_out_of_offset")
+    return account, why
+
+
+def _without_interval(parts: _Parts, prepared: Prepared, years: tuple[int, ...]) -> None:
+    """A result year without an earlier date has no stock difference: NE, never a copy of another interval's mean."""
+    seen = set(prepared.pairs.frame["year_to"])
+    for year in years:
+        if year in seen:
+            continue
+        land = prepared.years.frame
+        land = land[(land["year"] == year) & (land["ecosystem"] != "other") & (land["area_ha"] > 0)]
+        keys = land[["zone", "ecosystem", "land_class"]].drop_duplicates()
+        for pool, carbon in prepared.year_pools.items():
+            depth = int(carbon.depth_cm[land.index[0]]) if len(land) else 0
+            frame = keys.assign(
+                year=year, year_from=year - 1, approach="stock_difference", time_basis="interval_mean", account="offset", transition="remaining",
+                pool=pool, component="soil" if pool == SOIL else "net_change", gas="CO2", soil_depth_cm=depth, estimated=False, reason="no_earlier_date",
+            )  # fmt: skip
+            parts.add(frame, np.zeros((1, len(frame))).repeat(_draws(parts, prepared), axis=0))
+
+
+def _draws(parts: _Parts, prepared: Prepared) -> int:
+    return parts.values[0].shape[0] if parts.values else 1
+
+
+def _gain_loss(parts: _Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+    """Growth by type, losses by conversion and soil cohorts of one year (equation 2.4 [IPCC2006])."""
+    _growth(parts, prepared, result, year)
+    _conversion(parts, prepared, result, policy, year)
+    _soil_of_year(parts, prepared, result, policy, year)
+
+
+def _growth(parts: _Parts, prepared: Prepared, result: Result, year: int) -> None:
+    land = prepared.years.frame
+    rows = np.flatnonzero(((land["year"] == year) & (land["ecosystem"] == "forest") & (land["area_ha"] > 0)).to_numpy())
+    for pool, totals in result.year_growth.items():
+        held = np.zeros(len(land), dtype=bool)
+        for batch in prepared.year_growth[pool].batches:
+            held[batch.group] = True
+        frame = _year_frame(land.iloc[rows], year, pool, "increment", "remaining").assign(
+            estimated=held[rows], reason=np.where(held[rows], "growth_fallback", "no_growth_rate")
+        )  # fmt: skip
+        parts.add(frame, totals[:, rows] * C_TO_CO2)
+
+
+def _year_frame(land: pd.DataFrame, year: int, pool: str, component: str, transition: str) -> pd.DataFrame:
+    return land[["zone", "ecosystem", "land_class"]].assign(
+        year=year, year_from=year - 1, approach="gain_loss", time_basis="year", account="offset",
+        transition=transition, pool=pool, component=component, gas="CO2", soil_depth_cm=0,
+    )  # fmt: skip
+
+
+def _conversion(parts: _Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+    """Biomass on land converted in the interval that ends with the year: what was lost, and herbs that come at once."""
+    frame = prepared.pairs.frame
+    moved = converted(prepared.pairs) & (frame["year_to"] == year).to_numpy()
+    moved &= ~((frame["ecosystem_from"] == "other") & (frame["ecosystem_to"] == "other")).to_numpy()
+    rows = np.flatnonzero(moved)
+    if not len(rows):
+        return
+    land = frame.iloc[rows]
+    interval = (land["year_to"] - land["year_from"]).to_numpy(dtype=np.float64)
+    growing = (land["ecosystem_to"] == "forest").to_numpy()
+    for pool in LIVING:
+        change = result.changes[pool]
+        start = change.start[:, rows]
+        after = np.where(growing, 0.0, change.end[:, rows])
+        values = (after - start) / interval * C_TO_CO2
+        left = values[0] < 0
+        keys = pd.DataFrame(
+            {"zone": land["zone"], **{name: np.where(left, land[f"{name}_from"], land[f"{name}_to"]) for name in ("ecosystem", "land_class")}}
+        )
+        booked = _year_frame(keys, year, pool, "conversion", "converted").assign(
+            estimated=change.estimated[rows], reason=change.reason[rows]
+        )  # fmt: skip
+        account, why = _accounts(booked, values[0], policy)
+        parts.add(booked.assign(account=account, reason=np.where(why != "", why, booked["reason"])), values)
+
+
+def _soil_of_year(parts: _Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+    frame = prepared.pairs.frame
+    change = result.changes[SOIL]
+    rows = np.flatnonzero((change.estimated & (frame["year_to"] <= year).to_numpy()))
+    rows = rows[~((frame["ecosystem_from"] == "other") & (frame["ecosystem_to"] == "other")).to_numpy()[rows]]
+    land = frame.iloc[rows]
+    stay = prepared.years.frame
+    stay = stay[(stay["year"] == year) & (stay["ecosystem"] != "other") & (stay["area_ha"] > 0)][["zone", "ecosystem", "land_class"]].drop_duplicates()
+    depth = int(prepared.year_pools[SOIL].depth_cm.max(initial=0))
+    unknown = _year_frame(stay, year, SOIL, "soil", "remaining").assign(soil_depth_cm=depth, estimated=False, reason="no_history_of_management")
+    draws = change.start.shape[0]
+    parts.add(unknown, np.zeros((draws, len(unknown))))
+    if not len(rows):
+        return
+    first, last = (land[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
+    in_interval = soil.mean_cohort_years(first, last, first, last, prepared.transition_years)
+    this_year = soil.mean_cohort_years(first, last, year - 1, year, prepared.transition_years)
+    values = change.difference[:, rows] / in_interval * this_year * C_TO_CO2
+    keys = land[["zone"]].assign(ecosystem=land["ecosystem_to"], land_class=land["land_class_to"])
+    moved = converted(prepared.pairs)[rows]
+    booked = _year_frame(keys, year, SOIL, "soil", "converted").assign(
+        transition=np.where(moved, "converted", "remaining"), soil_depth_cm=depth, estimated=True, reason=""
+    )  # fmt: skip
+    account, why = _accounts(booked, values[0], policy)
+    parts.add(booked.assign(account=account, reason=why), values)
+
+
+def _marsh_methane(parts: _Parts, prepared: Prepared, policy: PolicySection, year: int, gwp_row: int, values: Floats) -> None:
+    """Methane of natural marsh, a memo beside its CO2 under both approaches."""
+    terms = prepared.marsh_methane
+    land = prepared.years.frame
+    held = np.zeros(terms.groups, dtype=bool)
+    for batch in terms.batches:
+        held[batch.group] = True
+    rows = np.flatnonzero(held & (land["year"] == year).to_numpy())
+    if not len(rows):
+        return
+    methane = -terms.totals(values)[:, rows] * values[:, [gwp_row]]
+    seen = prepared.pairs.frame.loc[prepared.pairs.frame["year_to"] == year, "year_from"]
+    first = int(seen.iloc[0]) if len(seen) else year - 1
+    account = "offset" if policy.wetland_ch4 else "memo"
+    for approach, basis, start in (("stock_difference", "interval_mean", first), ("gain_loss", "year", year - 1)):
+        frame = _year_frame(land.iloc[rows], year, SOIL, "accumulation", "remaining").assign(
+            approach=approach, time_basis=basis, year_from=start, account=account, gas="CH4", estimated=True,
+            reason="" if policy.wetland_ch4 else "natural_marsh_out_of_offset",
+        )  # fmt: skip
+        parts.add(frame, methane)
+
+
+def lookup_difference(years: pd.DataFrame, values: Floats, dates: tuple[int, ...]) -> Leaves:
+    """The difference of two look-ups of a class table, kept apart and barred from offsets (ACCOUNTING 2).
+
+    Parameters
+    ----------
+    years : DataFrame
+        Stock leaves of all dates; values (D, n) [t C].
+    """
+    parts = _Parts()
+    keys = ["zone", "ecosystem", "land_class", "pool", "soil_depth_cm"]
+    stocks = pd.DataFrame(np.nan_to_num(values).T, index=pd.MultiIndex.from_frame(years[["year", *keys]]))
+    for first, last in zip(dates[:-1], dates[1:], strict=True):
+        both = [stocks.loc[year] if year in stocks.index.get_level_values(0) else stocks.iloc[:0] for year in (first, last)]
+        index = both[0].index.union(both[1].index)
+        start, end = (one.reindex(index, fill_value=0.0).to_numpy().T for one in both)
+        frame = index.to_frame(index=False).assign(
+            year=last, year_from=first, approach="lookup_difference", time_basis="interval_mean", account="memo", transition="remaining",
+            component="net_change", gas="CO2", estimated=True, reason="unchanged_land_is_zero_by_construction",
+        )  # fmt: skip
+        parts.add(frame, (end - start) / (last - first) * C_TO_CO2)
+    return parts.leaves()

@@ -1,0 +1,219 @@
+"""Soil carbon by twenty-year cohorts: the reference year's stock plus what transitions have added since.
+
+The stock of a later date is never a second look-up (ACCOUNTING 2). A change of
+use seen between two dates starts in equal parts in each year between them, and
+runs on in the intervals that follow.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sinks.accounting.change import holes
+from sinks.accounting.pools import PoolCarbon
+from sinks.accounting.rows import PairCells, Rows, YearCells
+from sinks.config import LAND_COVER
+from sinks.ecosystems.method import Knowledge
+from sinks.ecosystems.soil import WET_CLASSES, WET_SOIL, reference_factors
+from sinks.equations import soil
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+ORGANIC = ("peatland",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoilRate:
+    """Yearly change of soil carbon of groups whose land class changed.
+
+    Parameters
+    ----------
+    factors_from, factors_to : tuples of (groups,) int64
+        SOC_REF, F_LU, F_MG, F_I at both dates; the soil itself is the same.
+    changed : (groups,) bool
+        Groups whose land class differs at the two dates.
+    """
+
+    factors_from: tuple[Ints, ...]
+    factors_to: tuple[Ints, ...]
+    changed: Flags
+    known: Flags
+
+    def per_hectare(self, values: Floats, transition_years: Floats) -> Floats:
+        """Change per hectare and year of transition, (D, groups) [t C ha-1 yr-1]; 0 where nothing is known."""
+        before = soil.soil_carbon(*(values[:, factor] for factor in self.factors_from))
+        after = soil.soil_carbon(*(values[:, factor] for factor in self.factors_to))
+        return np.where(self.changed & self.known, np.nan_to_num(soil.annual_soil_change(before, after, transition_years)), 0.0)
+
+    def factor_rows(self) -> Ints:
+        """Rows of the factor table in use."""
+        used = [factor[self.changed & self.known] for factor in (*self.factors_from, *self.factors_to)]
+        return np.unique(np.concatenate(used)) if used else np.zeros(0, dtype=np.int64)
+
+
+def soil_rate(cells: PairCells, knowledge: Knowledge) -> SoilRate:
+    """The rate of every group of land over an interval."""
+    start, end = (_one_per_group(rows, len(cells.frame)) for rows in (cells.start, cells.end))
+    wet = np.isin(start.land_class, WET_CLASSES) | np.isin(end.land_class, WET_CLASSES)
+    both = [_with_soil(rows, np.where(wet, WET_SOIL, rows.soil)) for rows in (start, end)]
+    factors = [reference_factors(rows, knowledge) for rows in both]
+    reference = np.where(factors[0][0] >= 0, factors[0][0], factors[1][0])
+    before, after = ((reference, *one[1:]) for one in factors)
+    organic = np.isin(start.land_class, ORGANIC) | np.isin(end.land_class, ORGANIC)
+    known = np.logical_and.reduce([factor >= 0 for factor in (*before, *after)]) & ~organic
+    return SoilRate(factors_from=tuple(before), factors_to=tuple(after), changed=start.land_class != end.land_class, known=known)
+
+
+def _one_per_group(rows: Rows, groups: int) -> Rows:
+    """The area rows, one per group, in the order of the groups."""
+    areas = rows.where(rows.layer == LAND_COVER)
+    order = np.argsort(areas.group, kind="stable")
+    ordered = areas.where(order)
+    if len(ordered) != groups:
+        raise ValueError(f"{len(ordered)} area rows for {groups} groups")
+    return ordered
+
+
+def _with_soil(rows: Rows, soil_names: NDArray[np.object_]) -> Rows:
+    from dataclasses import replace
+
+    return replace(rows, soil=soil_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoilChain:
+    """Soil carbon of all dates and intervals.
+
+    Parameters
+    ----------
+    year_total : (D, year groups)
+        Stock of each group of land at its date [t C]; NaN where unknown.
+    start, end : (D, pair groups)
+        Stock on each group of land at both dates of its interval; 0 where unknown.
+    running : list of (earlier group, interval year_from, year_to, (D, groups) change [t C])
+        What cohorts of earlier intervals go on to change in later ones.
+    known : (pair groups,) bool
+        Groups whose soil at the start is known.
+    """
+
+    year_total: Floats
+    start: Floats
+    end: Floats
+    known: Flags
+    running: dict[tuple[int, int], Floats]
+
+
+def soil_chain(
+    years: YearCells, pairs: PairCells, year_soil: PoolCarbon, pair_soil: tuple[PoolCarbon, PoolCarbon], rate: SoilRate,
+    values: Floats, transition_years: Floats,
+) -> SoilChain:  # fmt: skip
+    """Soil carbon along the dates: look-up or layer at the first date, cohorts from there on."""
+    draws = len(values)
+    looked_up = year_soil.terms.totals(values)
+    mapped = np.char.startswith(year_soil.method.astype(str), "mapped")
+    area = years.frame["area_ha"].to_numpy(dtype=np.float64)
+    year_of = years.frame["year"].to_numpy(dtype=np.int64)
+    added = np.zeros((draws, len(area)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        density = np.where(year_soil.estimated, looked_up / year_soil.area, np.nan)
+    first_year = year_of == year_of.min() if len(year_of) else np.zeros(0, dtype=bool)
+    added[:, first_year & ~mapped] = density[:, first_year & ~mapped]
+    base = [carbon.terms.totals(values) for carbon in pair_soil]
+    base_mapped = [np.char.startswith(carbon.method.astype(str), "mapped") for carbon in pair_soil]
+    start, end = np.zeros((draws, len(pairs.frame))), np.zeros((draws, len(pairs.frame)))
+    known = np.zeros(len(pairs.frame), dtype=bool)
+    per_hectare = rate.per_hectare(values, transition_years)
+    running: dict[tuple[int, int], Floats] = {}
+    hole = holes(pairs)
+    places = _places(years, pairs)
+    for interval in _intervals(pairs):
+        rows = interval.rows
+        hectares = pairs.frame["area_ha"].to_numpy(dtype=np.float64)[rows]
+        carried = _take(added, places["from"][rows])
+        ground = np.where(base_mapped[0][rows], base[0][:, rows], 0.0)
+        known[rows] = ~np.isnan(carried[0]) & ~hole[rows]
+        start[:, rows] = np.nan_to_num(ground + carried * hectares) * known[rows]
+        cohort = soil.mean_cohort_years(interval.first, interval.last, interval.first, interval.last, transition_years)
+        end[:, rows] = start[:, rows] + per_hectare[:, rows] * hectares * cohort * known[rows]
+        running.update(_running(pairs, interval, per_hectare, known, transition_years))
+        _carry_on(added, years, places, pairs, interval, end, base, base_mapped, known, running)
+    total = np.where(mapped, looked_up, 0.0) + added * area
+    total = np.where(year_soil.estimated & ~np.isnan(total), total, np.nan)
+    return SoilChain(year_total=total, start=start, end=end, known=known, running=running)
+
+
+@dataclass(frozen=True, slots=True)
+class _Interval:
+    first: int
+    last: int
+    rows: Ints
+
+
+def _intervals(pairs: PairCells) -> list[_Interval]:
+    frame = pairs.frame
+    return [
+        _Interval(int(first), int(last), np.asarray(rows, dtype=np.int64))
+        for (first, last), rows in sorted(frame.groupby(["year_from", "year_to"]).indices.items())
+    ]
+
+
+def _places(years: YearCells, pairs: PairCells) -> dict[str, Ints]:
+    """The year group on which each pair group stands at either date; -1 where none."""
+    index = pd.MultiIndex.from_frame(years.frame[["zone", "year", "class", "stratum"]])
+    out = {}
+    for side in ("from", "to"):
+        key = pairs.frame[["zone", f"year_{side}", f"land_{side}", f"stratum_{side}"]]
+        out[side] = index.get_indexer(pd.MultiIndex.from_frame(key)).astype(np.int64)
+    return out
+
+
+def _take(columns: Floats, places: Ints) -> Floats:
+    """Columns at places, NaN at -1."""
+    return np.where(places >= 0, columns[:, places], np.nan)
+
+
+def _running(pairs: PairCells, interval: _Interval, per_hectare: Floats, known: Flags, transition_years: Floats) -> dict[tuple[int, int], Floats]:
+    """Changes that cohorts of earlier intervals make in this one, by (earlier year_from, this year_from)."""
+    out = {}
+    area = pairs.frame["area_ha"].to_numpy(dtype=np.float64)
+    for earlier in _intervals(pairs):
+        if earlier.first >= interval.first:
+            continue
+        cohort = soil.mean_cohort_years(earlier.first, earlier.last, interval.first, interval.last, transition_years)
+        out[earlier.first, interval.first] = per_hectare[:, earlier.rows] * area[earlier.rows] * cohort * known[earlier.rows]
+    return out
+
+
+def _carry_on(
+    added: Floats, years: YearCells, places: dict[str, Ints], pairs: PairCells, interval: _Interval, end: Floats,
+    base: list[Floats], base_mapped: list[Flags], known: Flags, running: dict[tuple[int, int], Floats],
+) -> None:  # fmt: skip
+    """Write into ``added`` what each group of land of the interval's end holds beyond its map, per hectare."""
+    groups = added.shape[1]
+    rows = interval.rows[known[interval.rows] & (places["to"][interval.rows] >= 0)]
+    target = places["to"][rows]
+    beyond = end[:, rows] - np.where(base_mapped[1][rows], base[1][:, rows], 0.0)
+    hectares = np.bincount(target, weights=pairs.frame["area_ha"].to_numpy(dtype=np.float64)[rows], minlength=groups)
+    carbon = np.stack([np.bincount(target, weights=one, minlength=groups) for one in beyond]).astype(np.float64)
+    for (earlier, this), change in running.items():
+        if this != interval.first:
+            continue
+        old = next(one for one in _intervals(pairs) if one.first == earlier)
+        now = _same_land(years, pairs, old.rows, interval.last)
+        held = now >= 0
+        carbon += np.stack([np.bincount(now[held], weights=one[held], minlength=groups) for one in change])
+    mine = (years.frame["year"] == interval.last).to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        added[:, mine] = np.where(hectares[mine] > 0, carbon[:, mine] / hectares[mine], np.nan)
+
+
+def _same_land(years: YearCells, pairs: PairCells, rows: Ints, year: int) -> Ints:
+    """The year group, at a later date, of the class and stratum that pair groups ended in."""
+    index = pd.MultiIndex.from_frame(years.frame[["zone", "year", "class", "stratum"]])
+    key = pairs.frame.iloc[rows][["zone", "land_to", "stratum_to"]].copy()
+    key.insert(1, "year", year)
+    return index.get_indexer(pd.MultiIndex.from_frame(key)).astype(np.int64)

@@ -1,0 +1,295 @@
+"""The configuration of a run: a TOML file, relative to itself; unknown keys are errors.
+
+All errors of a file are found at once. Paths are kept as the user wrote them;
+they are resolved, and refused outside the allowed folders, when they are opened.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from aoi.findings import Finding, InputError, finding
+from aoi.table import decode
+from sinks.tables import POOLS, STRATUM_NAMES
+
+Year = Annotated[int, Field(ge=1900, le=2200)]
+Basis = Literal["dry_matter", "carbon", "co2"]
+Resampling = Literal["nearest", "bilinear", "average", "mode"]
+
+LAND_COVER = "land_cover"
+NDVI = "ndvi"
+VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI, "burned_area")
+DENSITY_LAYERS = POOLS
+
+
+class Section(BaseModel):
+    """A section of the file; a key that it does not name is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Run(Section):
+    """What to estimate and where to put it."""
+
+    title: str = ""
+    years: tuple[Year, ...] = Field(min_length=1)
+    base_year: Year | None = None
+    output: str = "out"
+    seed: int = Field(default=1, ge=0)
+    roots: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Run":
+        if list(self.years) != sorted(set(self.years)):
+            raise ValueError("years_not_ascending")
+        if self.base_year is not None and self.base_year >= self.years[0]:
+            raise ValueError("base_year_not_before")
+        return self
+
+    @property
+    def dates(self) -> tuple[int, ...]:
+        """All dates with a full set of layers: the base year, if any, and the result years."""
+        return (*((self.base_year,) if self.base_year is not None else ()), *self.years)
+
+
+class ZoneSection(Section):
+    """Whose land is measured: the built-in leagues or a file."""
+
+    builtin: Literal["leagues"] | None = None
+    file: str | None = None
+    layer: str | None = None
+    code: str = "adcode"
+    name: str = "name_zh"
+    parent: str | None = None
+    rule: Literal["coverage", "centre"] = "coverage"
+    tiling: bool = False
+    crs: str | None = None
+    encoding: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ZoneSection":
+        if (self.builtin is None) == (self.file is None):
+            raise ValueError("zones_one_source")
+        return self
+
+
+class ParcelSection(Section):
+    """Project parcels, crossed with the zones in the same pass."""
+
+    file: str
+    layer: str | None = None
+    code: str = "parcel"
+    project: str = "project"
+    programme: str = "programme"
+    vintage: str = "vintage"
+
+
+class GridSection(Section):
+    """The grid of the run: that of a layer or file, or a CRS with a resolution."""
+
+    like: str | None = None
+    crs: str | None = None
+    resolution: float | None = Field(default=None, gt=0)
+    cell_area: Literal["true", "nominal"] = "true"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "GridSection":
+        if self.like is not None and (self.crs is not None or self.resolution is not None):
+            raise ValueError("grid_one_way")
+        if (self.crs is None) != (self.resolution is None):
+            raise ValueError("grid_crs_and_resolution")
+        return self
+
+
+class LayerSection(BaseModel):
+    """One layer: its files by year, what its numbers mean, how they reach the grid."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    file: str | tuple[str, ...] | None = None
+    files_mean: bool = False
+    unit: str | None = None
+    basis: Basis | None = None
+    legend: str | None = None
+    change: Literal["accept", "stocks_only"] | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    crs: str | None = None
+    resampling: Resampling | None = None
+    se: str | None = None
+    valid: tuple[float, float] | None = None
+    depth_cm: int | None = Field(default=None, gt=0)
+    ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
+
+    @model_validator(mode="after")
+    def _years_or_file(self) -> "LayerSection":
+        for key, value in (self.model_extra or {}).items():
+            if not (key.isdigit() and len(key) == 4):
+                raise ValueError(f"unknown_key:{key}")
+            if not isinstance(value, str) and not (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
+                raise ValueError(f"year_value:{key}")
+        if bool(self.model_extra) == (self.file is not None):
+            raise ValueError("layer_years_or_file")
+        if self.valid is not None and self.valid[0] > self.valid[1]:
+            raise ValueError("valid_order")
+        return self
+
+    @property
+    def files(self) -> dict[int | None, tuple[str, ...]]:
+        """Year -> the paths or globs as written; None for a layer that is the same at every date."""
+        if self.file is not None:
+            return {None: _listed(self.file)}
+        return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
+
+
+class FileSection(Section):
+    """A section that names one file."""
+
+    file: str
+
+
+class DensitySection(Section):
+    """The plain per-class table; the depth of its soil column, where it is known."""
+
+    file: str
+    soil_depth_cm: int = Field(default=0, ge=0)
+
+
+class LimitSection(Section):
+    """Where a run stops by itself."""
+
+    missing_fraction: float = Field(default=0.2, ge=0, le=1)
+
+
+class PolicySection(Section):
+    """Which rows of the removals count towards an offset (ACCOUNTING 2, 3 and 5)."""
+
+    removal_approach: Literal["stock_difference", "gain_loss"] = "stock_difference"
+    grass_weather: bool = False
+    wetland_ch4: bool = False
+    unvalidated_change: Literal["losses", "all", "none"] = "losses"
+
+
+class Config(Section):
+    """A whole configuration file."""
+
+    run: Run
+    zones: ZoneSection
+    parcels: ParcelSection | None = None
+    grid: GridSection = GridSection()
+    layers: dict[str, LayerSection] = Field(min_length=1)
+    strata: dict[str, str] = Field(default_factory=dict)
+    densities: DensitySection | None = None
+    factors: FileSection | None = None
+    limits: LimitSection = LimitSection()
+    policy: FileSection | None = None
+    demo: dict[str, Any] | None = None
+
+
+def _listed(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def read_config(path: Path) -> tuple[Config, list[Finding]]:
+    """The configuration of a file, checked in itself (no other file is opened).
+
+    Raises
+    ------
+    InputError
+        With every error of the file: unreadable, not TOML, unknown or wrong keys,
+        layers without unit, basis, legend or the years of the run.
+    """
+    text, encoding = decode(path, path.name)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(finding("E-CONF-01", path.name, reason=str(error))) from error
+    config = parse_config(raw, path.name)
+    notes = [] if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding)]
+    return config, notes
+
+
+def parse_config(raw: Mapping[str, Any], where: str) -> Config:
+    """The configuration of a mapping; raises `InputError` with every error."""
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise InputError([_as_finding(one, where) for one in error.errors()]) from error
+    found = [*_check_layers(config, where), *_check_strata(config, where)]
+    if found:
+        raise InputError(found)
+    return config
+
+
+def _as_finding(error: Any, where: str) -> Finding:
+    """A finding from an error of pydantic."""
+    place = f"{where}: {'.'.join(str(part) for part in error['loc'])}"
+    message = str(error.get("ctx", {}).get("error", ""))
+    if error["type"] == "missing":
+        return finding("E-CONF-03", place)
+    if error["type"] == "extra_forbidden":
+        return finding("E-CONF-02", place, key=error["loc"][-1])
+    if message.startswith("unknown_key:"):
+        return finding("E-CONF-02", place, key=message.partition(":")[2])
+    if message.startswith("year_value:"):
+        return finding("E-CONF-04", f"{place}.{message.partition(':')[2]}", value="", reason="text | [text, ...]")
+    if message in _RULES:
+        return finding(_RULES[message], place)
+    return finding("E-CONF-04", place, value=_short(error.get("input")), reason=error["msg"])
+
+
+_RULES = {
+    "years_not_ascending": "E-CONF-05",
+    "base_year_not_before": "E-CONF-06",
+    "zones_one_source": "E-CONF-07",
+    "grid_one_way": "E-CONF-08",
+    "grid_crs_and_resolution": "E-CONF-09",
+    "layer_years_or_file": "E-CONF-10",
+    "valid_order": "E-CONF-11",
+}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_layers(config: Config, where: str) -> list[Finding]:
+    found: list[Finding] = []
+    if LAND_COVER not in config.layers:
+        found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
+    used = {LAND_COVER, *VALUE_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
+    for name, layer in config.layers.items():
+        place = f"{where}: layers.{name}"
+        if name not in used:
+            found.append(finding("E-CONF-13", place, name=name, known=", ".join(sorted(used))))
+        if name in DENSITY_LAYERS and (layer.unit is None or layer.basis is None):
+            found.append(finding("E-UNIT-01", place, unit=layer.unit or "-", basis=layer.basis or "-"))
+        if name == "growing_stock_volume" and layer.unit is None:
+            found.append(finding("E-UNIT-01", place, unit="-", basis="-"))
+        if name == "soil_organic_carbon" and layer.depth_cm is None:
+            found.append(finding("E-UNIT-02", place))
+        if layer.se is not None and layer.se not in config.layers:
+            found.append(finding("E-CONF-14", f"{place}.se", name=layer.se, known=", ".join(sorted(config.layers))))
+        missing = [year for year in config.run.dates if None not in layer.files and year not in layer.files]
+        if missing:
+            found.append(finding("E-YEAR-01", place, missing=", ".join(map(str, missing)), years=", ".join(str(year) for year in layer.files)))
+    land_cover = config.layers.get(LAND_COVER)
+    if land_cover is not None and land_cover.legend is None and config.densities is None:
+        found.append(finding("E-LEGEND-10", f"{where}: layers.{LAND_COVER}"))
+    return found
+
+
+def _check_strata(config: Config, where: str) -> list[Finding]:
+    found = []
+    for name, layer in config.strata.items():
+        place = f"{where}: strata.{name}"
+        if name not in STRATUM_NAMES:
+            found.append(finding("E-CONF-13", place, name=name, known=", ".join(STRATUM_NAMES)))
+        if layer not in config.layers:
+            found.append(finding("E-CONF-14", place, name=layer, known=", ".join(sorted(config.layers))))
+    return found

@@ -1,0 +1,120 @@
+"""Forest: arbor forest, shrubland and other forest land (IPCC 2006 V4 ch4)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sinks.accounting.rows import Rows
+from sinks.accounting.terms import Batch, Equation
+from sinks.config import LAND_COVER
+from sinks.ecosystems.method import (
+    CLASS_MEAN,
+    CLASS_MEAN_ROOTS,
+    PER_HECTARE,
+    ROOTS_FROM_MAP,
+    Ecosystem,
+    Knowledge,
+    PoolMethod,
+    known_area,
+    mapped_method,
+    table_method,
+)
+from sinks.ecosystems.soil import SOIL_METHODS
+from sinks.equations import biomass
+
+VOLUME = "growing_stock_volume"
+
+ABOVEGROUND_OF_VOLUME = Equation(
+    id="aboveground_from_volume",
+    function=lambda volume, bcef, fraction: biomass.carbon_from_dry_matter(biomass.aboveground_from_volume(volume, bcef), fraction),
+    text="C = V * BCEF_S * CF", amounts=("V [m3]",), factors=("bcef_s", "carbon_fraction"),
+)  # fmt: skip
+ROOTS_OF_VOLUME = Equation(
+    id="roots_from_volume",
+    function=lambda volume, bcef, ratio, fraction: biomass.carbon_from_dry_matter(
+        biomass.belowground_biomass(biomass.aboveground_from_volume(volume, bcef), ratio), fraction
+    ),
+    text="C = V * BCEF_S * R * CF", amounts=("V [m3]",), factors=("bcef_s", "root_shoot_ratio", "carbon_fraction"),
+)  # fmt: skip
+
+
+def _volume(rows: Rows, knowledge: Knowledge) -> list[Batch]:
+    """Equation 2.8 [IPCC2006]: BCEF_S by the growing-stock bin, per stratum, never on a mean."""
+    bcef = knowledge.factor("bcef_s", rows, value=np.nan_to_num(rows.density_bin))
+    fraction = knowledge.factor("carbon_fraction", rows)
+    return [Batch(ABOVEGROUND_OF_VOLUME, rows.group, (rows.sum * rows.share,), (bcef, fraction))]
+
+
+def _volume_roots(rows: Rows, knowledge: Knowledge) -> list[Batch]:
+    bcef = knowledge.factor("bcef_s", rows, value=np.nan_to_num(rows.density_bin))
+    aboveground = rows.density_bin * knowledge.factor.central(bcef)
+    ratio = knowledge.factor("root_shoot_ratio", rows, value=np.nan_to_num(aboveground))
+    return [Batch(ROOTS_OF_VOLUME, rows.group, (rows.sum * rows.share,), (bcef, ratio, knowledge.factor("carbon_fraction", rows)))]
+
+
+def _volume_method(id: str, batches: object) -> PoolMethod:
+    return PoolMethod(
+        id=id, layer=VOLUME, available=lambda knowledge, ecosystem: knowledge.has_layer(VOLUME, ecosystem),
+        dated=lambda knowledge: knowledge.layers[VOLUME].dated, batches=batches,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def with_fraction(batch: Batch, fraction: np.ndarray, id: str) -> Batch:
+    """Terms of tree biomass times a share of it: dead wood as a fraction of living biomass."""
+    inner = batch.equation
+    equation = Equation(
+        id=f"{id}_of_{inner.id}", function=_times(inner), text=f"C = DF * ({inner.text.partition('= ')[2]})",
+        amounts=inner.amounts, factors=(*inner.factors, f"{id}_fraction"), linear=inner.linear,
+    )  # fmt: skip
+    return Batch(equation, batch.group, batch.amounts, (*batch.factors, fraction))
+
+
+def _times(inner: Equation) -> Callable[..., Any]:
+    count = len(inner.amounts)
+    return lambda *values: inner.function(*values[:count], *values[count:-1]) * values[-1]
+
+
+def _dead_wood(living: tuple[PoolMethod, PoolMethod], id: str) -> PoolMethod:
+    """Dead wood from the fraction of AR-TOOL12 and the same method that gives the living biomass."""
+    aboveground, roots = living
+
+    def batches(rows: Rows, knowledge: Knowledge) -> list[Batch]:
+        trees = rows.where(rows.land_class != "shrubland")
+        fraction = np.full(int(rows.group.max(initial=-1)) + 1, -1, dtype=np.int64)
+        fraction[trees.group] = knowledge.factor.optional("dead_wood_fraction", trees)
+        living = [batch for method in (aboveground, roots) for batch in method.batches(trees, knowledge)]
+        return [with_fraction(batch, fraction[batch.group], "dead_wood") for batch in living]
+
+    return PoolMethod(
+        id=id, layer=aboveground.layer, available=lambda knowledge, ecosystem: aboveground.available(knowledge, ecosystem),
+        dated=aboveground.dated, batches=batches,
+    )  # fmt: skip
+
+
+def _litter(rows: Rows, knowledge: Knowledge) -> list[Batch]:
+    return [known_area(PER_HECTARE, rows, (knowledge.factor.optional("litter_carbon", rows),))]
+
+
+LITTER = PoolMethod(
+    id="litter_mean", layer=LAND_COVER, available=lambda knowledge, _: not knowledge.densities, dated=lambda _: False, batches=_litter
+)  # fmt: skip
+VOLUME_ABOVEGROUND = _volume_method("volume_biomass", _volume)
+VOLUME_ROOTS = _volume_method("volume_roots", _volume_roots)
+MAPPED_ABOVEGROUND = mapped_method("aboveground_biomass")
+
+FOREST = Ecosystem(
+    name="forest",
+    pools={
+        "aboveground_biomass": (MAPPED_ABOVEGROUND, VOLUME_ABOVEGROUND, table_method("aboveground_biomass"), CLASS_MEAN),
+        "belowground_biomass": (
+            mapped_method("belowground_biomass"), ROOTS_FROM_MAP, VOLUME_ROOTS, table_method("belowground_biomass"), CLASS_MEAN_ROOTS,
+        ),
+        "dead_wood": (
+            mapped_method("dead_wood"), table_method("dead_wood"), _dead_wood((MAPPED_ABOVEGROUND, ROOTS_FROM_MAP), "dead_wood_of_map"),
+            _dead_wood((VOLUME_ABOVEGROUND, VOLUME_ROOTS), "dead_wood_of_volume"), _dead_wood((CLASS_MEAN, CLASS_MEAN_ROOTS), "dead_wood_of_mean"),
+        ),
+        "litter": (mapped_method("litter"), LITTER),
+        "soil_organic_carbon": SOIL_METHODS,
+    },
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Factor tables with their citations, and how a request finds its row."""

@@ -1,0 +1,290 @@
+"""From a configuration to layers on one grid: files found, headers read, alignment known, findings gathered."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from aoi.findings import Finding, InputError, errors, finding
+from aoi.grids import Grid, alignment, crs_text, horizontal_crs, parse_crs, same_crs
+from aoi.guard import guarded_path
+from sinks.config import DENSITY_LAYERS, LAND_COVER, Config, LayerSection
+from sinks.layers.layer import Kind, Layer, RasterFile, Stack
+from sinks.layers.raster import Header, read_header
+from sinks.units import C_TO_CO2, to_tonnes_per_hectare
+
+CLASS_RESAMPLING = ("nearest", "mode")
+VALUE_RESAMPLING = ("nearest", "bilinear", "average")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file as the configuration names it, with its header."""
+
+    layer: str
+    year: int | None
+    member: int
+    label: str
+    path: Path
+    header: Header
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """Where a configuration may read: its own folder and the roots that it names."""
+
+    base: Path
+    roots: tuple[Path, ...]
+
+    def resolve(self, text: str, where: str) -> Path:
+        """The path of a text; raises `InputError` outside the folders."""
+        return guarded_path(text, base=self.base, roots=self.roots, where=where)
+
+
+def folders_of(config: Config, base: Path, more: Sequence[str] = ()) -> Folders:
+    """The folders of a configuration; ``more`` are given on the command line."""
+    return Folders(base=base, roots=tuple((base / root).resolve() for root in (*config.run.roots, *more)))
+
+
+def find_sources(config: Config, folders: Folders) -> tuple[list[Source], list[Finding]]:
+    """Every raster of a configuration with its header, and all findings of names and headers."""
+    sources: list[Source] = []
+    found: list[Finding] = []
+    for name, layer in config.layers.items():
+        for year, texts in layer.files.items():
+            if year is not None and year not in config.run.dates:
+                continue
+            place = f"layers.{name}" + ("" if year is None else f".{year}")
+            for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
+                try:
+                    header = read_header(path, label)
+                    grid = _grid(header, layer, label)
+                except InputError as error:
+                    found += error.findings
+                    continue
+                sources.append(
+                    Source(layer=name, year=year, member=number if layer.files_mean else 0, label=label, path=path, header=header, grid=grid)
+                )
+    found += _same_file_twice(sources)
+    return sources, found
+
+
+def _listed(texts: Sequence[str], folders: Folders, place: str, found: list[Finding]) -> list[tuple[str, Path]]:
+    """Labels and paths of texts; a glob gives its files in the order of their names."""
+    out: list[tuple[str, Path]] = []
+    for text in texts:
+        try:
+            if any(sign in text for sign in "*?["):
+                folder = folders.resolve(str(Path(text).parent), place)
+                names = sorted(path.name for path in folder.glob(Path(text).name))
+                if not names:
+                    found.append(finding("E-FILE-01", f"{place}: {text}"))
+                for name in names:
+                    label = str(Path(text).parent / name)
+                    out.append((label, folders.resolve(label, place)))
+            else:
+                out.append((text, folders.resolve(text, place)))
+        except InputError as error:
+            found += error.findings
+    return out
+
+
+def _grid(header: Header, layer: LayerSection, label: str) -> Grid:
+    if layer.crs is not None:
+        crs = crs_text(parse_crs(layer.crs, label))
+    elif not header.crs_wkt:
+        raise InputError(finding("E-CRS-02", label))
+    else:
+        crs = header.crs_wkt
+    try:
+        return Grid.of(crs, header.transform, header.width, header.height)
+    except InputError as error:
+        raise InputError([replace(one, where=label) for one in error.findings]) from error
+
+
+def _same_file_twice(sources: Sequence[Source]) -> list[Finding]:
+    """The same file given for two years of a layer."""
+    seen: dict[tuple[str, Path], int | None] = {}
+    found = []
+    for source in sources:
+        key = source.layer, source.path
+        if key in seen and seen[key] != source.year:
+            found.append(finding("E-YEAR-02", f"layers.{source.layer}", file=source.label, years=f"{seen[key]}, {source.year}"))
+        seen.setdefault(key, source.year)
+    return found
+
+
+def run_grid(config: Config, sources: Sequence[Source], folders: Folders) -> Grid:
+    """The grid of a run: declared, like a layer or file, else that of the land cover of the first result year.
+
+    Raises
+    ------
+    InputError
+        ``like`` names nothing, or the files of a mosaic do not share a lattice.
+    """
+    section = config.grid
+    if section.crs is not None and section.resolution is not None:
+        return _declared_grid(section.crs, section.resolution, sources, section.cell_area)
+    like = section.like or LAND_COVER
+    mine = [source for source in sources if source.layer == like]
+    if not mine:
+        path = folders.resolve(like, "grid.like")
+        header = read_header(path, like)
+        grid = _grid(header, LayerSection(file=like), like)
+        return replace(grid, cell_area=section.cell_area)
+    year = next((year for year in config.run.years if any(source.year == year for source in mine)), mine[0].year)
+    return replace(_union([source for source in mine if source.year == year]), cell_area=section.cell_area)
+
+
+def _union(sources: Sequence[Source]) -> Grid:
+    """The smallest grid on the lattice of the first file that holds all files."""
+    first = sources[0].grid
+    top = left = 0
+    bottom, right = first.height, first.width
+    found = []
+    for source in sources[1:]:
+        lies = alignment(first, source.grid)
+        if lies.kind not in ("same", "subgrid"):
+            found.append(_misaligned(source, first))
+            continue
+        top, left = min(top, lies.row_offset), min(left, lies.col_offset)
+        bottom, right = max(bottom, lies.row_offset + source.grid.height), max(right, lies.col_offset + source.grid.width)
+    if found:
+        raise InputError(found)
+    a, b, c, d, e, f = first.transform
+    return Grid(crs=first.crs, transform=(a, b, c + left * a, d, e, f + top * e), width=right - left, height=bottom - top)
+
+
+def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_area: str) -> Grid:
+    """A grid of a CRS and resolution over the land cover; its corners are whole multiples of the resolution."""
+    import numpy as np
+    from pyproj import Transformer
+
+    target = crs_text(parse_crs(crs, "grid.crs"))
+    boxes = []
+    for source in sources:
+        if source.layer == LAND_COVER:
+            move = Transformer.from_crs(horizontal_crs(source.grid.crs), horizontal_crs(target), always_xy=True)
+            boxes.append(move.transform_bounds(*source.grid.bounds, densify_pts=101))
+    edges = np.asarray(boxes)
+    (left, bottom), (right, top) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
+    west, north = np.floor(left / resolution) * resolution, np.ceil(top / resolution) * resolution
+    width, height = int(np.ceil((right - west) / resolution)), int(np.ceil((north - bottom) / resolution))
+    return Grid(crs=target, transform=(resolution, 0.0, west, 0.0, -resolution, north), width=width, height=height, cell_area=cell_area)  # type: ignore[arg-type]
+
+
+def _misaligned(source: Source, grid: Grid) -> Finding:
+    lies = alignment(grid, source.grid)
+    if lies.kind == "shifted":
+        shifts = "; ".join(f"({column:+.3f}, {row:+.3f})" for column, row in lies.shifts)
+        return finding("E-ALIGN-01", source.label, shifts=shifts, layer=source.layer)
+    if not same_crs(grid.crs, source.grid.crs):
+        return finding("E-ALIGN-02", source.label, crs=horizontal_crs(source.grid.crs).name, grid=horizontal_crs(grid.crs).name, layer=source.layer)
+    cells = f"{source.grid.transform[0]:g} x {-source.grid.transform[4]:g}"
+    return finding("E-ALIGN-03", source.label, cells=cells, grid=f"{grid.transform[0]:g} x {-grid.transform[4]:g}", layer=source.layer)
+
+
+def build_stack(config: Config, sources: Sequence[Source], grid: Grid, hashes: dict[str, str], missing_codes: dict[str, tuple[int, ...]]) -> tuple[Stack, list[Finding]]:
+    """The layers of a run on its grid, and the findings of alignment.
+
+    Parameters
+    ----------
+    hashes : dict
+        SHA-256 by label; empty texts where files are not hashed yet.
+    missing_codes : dict
+        Codes that mean no data, by layer of classes.
+    """
+    found: list[Finding] = []
+    layers = []
+    for name, section in config.layers.items():
+        kind: Kind = "classes" if name == LAND_COVER or name in config.strata.values() else "values"
+        found += _check_resampling(name, section, kind)
+        dates: dict[int | None, dict[int, list[RasterFile]]] = {}
+        for source in (one for one in sources if one.layer == name):
+            file, wrong = _raster_file(source, section, grid, hashes.get(source.label, ""))
+            found += wrong
+            dates.setdefault(source.year, {}).setdefault(source.member, []).append(file)
+        valid = valid_range(name, section)
+        layers.append(
+            Layer(
+                name=name, kind=kind,
+                dates=tuple((year, tuple(tuple(members[number]) for number in sorted(members))) for year, members in sorted(dates.items(), key=str)),
+                missing_codes=missing_codes.get(name, ()), valid=valid, valid_declared=section.valid is not None,
+                resampling=section.resampling, se=section.se,
+            )
+        )  # fmt: skip
+    return Stack(grid=grid, layers=tuple(layers), years=config.run.dates), found
+
+
+def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str) -> tuple[RasterFile, list[Finding]]:
+    lies = alignment(grid, source.grid)
+    offset = (lies.row_offset, lies.col_offset) if lies.kind in ("same", "subgrid") else None
+    found = []
+    if offset is None and section.resampling is None:
+        found.append(_misaligned(source, grid))
+    elif lies.kind == "shifted":
+        largest = max(abs(value) for pair in lies.shifts for value in pair)
+        found.append(finding("W-ALIGN-01", source.label, shift=f"{largest:.3f}", resampling=section.resampling or ""))
+    if section.crs is not None and source.header.crs_wkt and not same_crs(section.crs, source.header.crs_wkt):
+        found.append(finding("N-CRS-03", source.label, crs=section.crs, file=horizontal_crs(source.header.crs_wkt).name))
+    file = RasterFile(
+        path=str(source.path), label=source.label, height=source.header.height, width=source.header.width, offset=offset,
+        source_crs=source.grid.crs, nodata=source.header.nodata if section.nodata is None else section.nodata,
+        scale=source.header.scale if section.scale is None else section.scale,
+        add=source.header.offset if section.offset is None else section.offset, sha256=sha256,
+    )  # fmt: skip
+    return file, found
+
+
+def _check_resampling(name: str, section: LayerSection, kind: Kind) -> list[Finding]:
+    allowed = CLASS_RESAMPLING if kind == "classes" else VALUE_RESAMPLING
+    if section.resampling is None or section.resampling in allowed:
+        return []
+    return [finding("E-ALIGN-04", f"layers.{name}.resampling", resampling=section.resampling, allowed=", ".join(allowed))]
+
+
+def valid_range(name: str, section: LayerSection) -> tuple[float, float] | None:
+    """The range of values in the layer's own unit: declared, else what any such layer can hold."""
+    if section.valid is not None:
+        return section.valid
+    row = _ranges().get(name)
+    if row is None:
+        return None
+    low, high = float(row["low"]), float(row["high"])
+    if name in DENSITY_LAYERS and section.unit is not None:
+        per = to_tonnes_per_hectare(section.unit)
+        weight = C_TO_CO2 if section.basis == "co2" else 1.0
+        return low / per * weight, high / per * weight
+    return low, high
+
+
+def possible_range(name: str) -> tuple[float, float]:
+    """What a kind of layer can hold, in the unit of ``valid.csv``."""
+    row = _ranges()[name]
+    return float(row["low"]), float(row["high"])
+
+
+@lru_cache(maxsize=1)
+def _ranges() -> dict[str, dict[str, str]]:
+    with Path(__file__).with_name("valid.csv").open(encoding="utf-8", newline="") as file:
+        return {row["layer"]: row for row in csv.DictReader(file)}
+
+
+def check_units(config: Config) -> list[Finding]:
+    """Density layers whose unit is not known."""
+    found = []
+    for name, section in config.layers.items():
+        if name in DENSITY_LAYERS and section.unit is not None:
+            try:
+                to_tonnes_per_hectare(section.unit)
+            except KeyError:
+                found.append(finding("E-UNIT-03", f"layers.{name}.unit", unit=section.unit, known="t ha-1, Mg ha-1, kg m-2, g m-2, kg ha-1"))
+    return found
+
+
+def stop_if_wrong(found: Sequence[Finding]) -> None:
+    """Raise what stops a run."""
+    if errors(found):
+        raise InputError(found)

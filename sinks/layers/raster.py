@@ -1,0 +1,111 @@
+"""The one opener of rasters: GeoTIFF only, local files only, nothing fetched, nothing followed.
+
+A ``.tif`` that is really a VRT or WMS text would read other files or ask other
+hosts (FAULTS S1, S2); drivers that do so are switched off before GDAL starts.
+"""
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GDAL_SKIP", "VRT GTI WMS WMTS WCS STACIT STACTA MRF PDF HTTP PLMOSAIC EEDA EEDAI DAAS OGCAPI")
+os.environ.setdefault("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", "none")
+os.environ.setdefault("GDAL_CACHEMAX", "128")
+
+import rasterio  # noqa: E402  (after the drivers are switched off)
+from rasterio.errors import RasterioError  # noqa: E402
+
+from aoi.findings import InputError, finding  # noqa: E402
+
+_MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+MOST_CELLS_A_SIDE = 4_000_000
+MOST_BANDS = 512
+
+_handles = threading.local()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What a raster says of itself."""
+
+    crs_wkt: str
+    transform: tuple[float, float, float, float, float, float]
+    width: int
+    height: int
+    dtype: str
+    nodata: float | None
+    scale: float
+    offset: float
+    bands: int
+
+
+def read_header(path: Path, where: str) -> Header:
+    """The header of a GeoTIFF.
+
+    Raises
+    ------
+    InputError
+        No such file; not a TIFF by its first bytes; unreadable; a size that no raster has.
+    """
+    check_is_tiff(path, where)
+    try:
+        with _open(path) as dataset:
+            header = Header(
+                crs_wkt=dataset.crs.to_wkt() if dataset.crs else "",
+                transform=tuple(dataset.transform)[:6],
+                width=dataset.width,
+                height=dataset.height,
+                dtype=dataset.dtypes[0],
+                nodata=dataset.nodata,
+                scale=float(dataset.scales[0]),
+                offset=float(dataset.offsets[0]),
+                bands=dataset.count,
+            )
+    except RasterioError as error:
+        raise InputError(finding("E-RASTER-02", where, reason=_plain(error, path))) from error
+    if max(header.width, header.height) > MOST_CELLS_A_SIDE or header.bands > MOST_BANDS:
+        raise InputError(finding("E-RASTER-04", where, width=header.width, height=header.height, bands=header.bands))
+    return header
+
+
+def check_is_tiff(path: Path, where: str) -> None:
+    """Refuse what is no TIFF by its first bytes, before any driver sees it."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except FileNotFoundError as error:
+        raise InputError(finding("E-FILE-01", where)) from error
+    except OSError as error:
+        raise InputError(finding("E-FILE-02", where, reason=error.strerror or type(error).__name__)) from error
+    if magic not in _MAGIC:
+        raise InputError(finding("E-RASTER-01", where, start=magic.decode("ascii", "replace")))
+
+
+def dataset_of(path: str) -> Any:
+    """The open dataset of a file for this thread; one handle per thread and file."""
+    handles: dict[str, Any] = _handles.__dict__.setdefault("open", {})
+    if path not in handles:
+        handles[path] = _open(Path(path))
+    return handles[path]
+
+
+def close_datasets() -> None:
+    """Close the handles of this thread."""
+    for dataset in _handles.__dict__.pop("open", {}).values():
+        dataset.close()
+
+
+def _open(path: Path) -> Any:
+    return rasterio.open(path, driver="GTiff")
+
+
+def _plain(error: Exception, path: Path) -> str:
+    """The message of an error without the folder of the file."""
+    return str(error).replace(str(path), path.name).replace(str(path.parent), "")
+
+
+def read_failure(error: Exception, path: str, where: str, row: int, column: int) -> InputError:
+    """The finding for a block that cannot be decoded: names the file and the block."""
+    return InputError(finding("E-RASTER-03", where, row=row, column=column, reason=_plain(error, Path(path))))

@@ -1,0 +1,507 @@
+"""The stages of a run: each turns files and tables into tables, content-hashed; the command line composes them.
+
+A stage whose inputs have the hash of last time and whose tables are whole is not
+done again. Tables are written beside their place and renamed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aoi.coverage import Coverage
+from aoi.findings import Finding, InputError, finding
+from aoi.table import DICTIONARY, Column, Table, replace_file
+from sinks import tables
+from sinks.accounting.balance import balance
+from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
+from sinks.accounting.land_use import land_use
+from sinks.accounting.lookup import FactorLookup
+from sinks.accounting.removals import lookup_difference, removal_leaves
+from sinks.accounting.rows import MISSING_CODE, Reading, pair_cells, year_cells
+from sinks.accounting.stocks import Leaves, stock_leaves
+from sinks.accounting.summary import groups_of_zones, summary, with_interval
+from sinks.accounting.terms import with_nan_column
+from sinks.config import LAND_COVER, PolicySection
+from sinks.ecosystems.method import Knowledge, ValueUnit
+from sinks.factors.table import FACTORS, FactorTable
+from sinks.layers.windows import Engine, Progress, map_windows
+from sinks.legends.legend import land_classes, refinements
+from sinks.provenance import HashMemory, content_hash, file_sha256, log, read_json, versions, write_json
+from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
+from sinks.tabulate.activity import combine
+from sinks.tabulate.partials import PartialStore
+from sinks.tabulate.tile import Plan, tile_sums
+from sinks.uncertainty import design
+
+PASS_VERSION = 1
+"""Counts changes of what the pass sums: older partial tables are then not taken up."""
+
+LEGEND_ROWS = Table(
+    name="legend", title_zh="图例", title_en="Legend", row_per="year and class code",
+    columns=(
+        tables.YEAR,
+        Column(name="code", type="integer", title_zh="代码", title_en="Code", key=True),
+        Column(name="land_class", type="text", title_zh="地类", title_en="Land class", choices=tables.LAND_CLASSES),
+        Column(name="name_zh", type="text", title_zh="中文名", title_en="Chinese name"),
+        Column(name="name_en", type="text", title_zh="英文名", title_en="English name"),
+    ),
+)  # fmt: skip
+STRATUM_ROWS = Table(
+    name="stratum_names", title_zh="分层取值", title_en="Names of strata", row_per="stratum and code",
+    columns=(
+        Column(name="stratum", type="text", title_zh="分层", title_en="Stratum", key=True, choices=tables.STRATUM_NAMES),
+        Column(name="code", type="integer", title_zh="代码", title_en="Code", key=True),
+        Column(name="value", type="text", title_zh="取值", title_en="Value"),
+    ),
+)  # fmt: skip
+DENSITY_POOLS = {
+    "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
+}  # fmt: skip
+MISSING_IN_STOCKS = ("area", "map", "model")
+MISSING_IN_REMOVALS = ("area", "map", "model", "between_date")
+
+
+def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:
+    """SHA-256 of every raster by label; equal files for two years of a layer are an error."""
+    memory = HashMemory(setup.out / ".hashes.json")
+    hashes: dict[str, str] = {}
+    found = []
+    seen: dict[tuple[str, str], tuple[int | None, str]] = {}
+    for number, source in enumerate(setup.sources):
+        hashes[source.label] = memory.sha256(source.label, source.path)
+        key = source.layer, hashes[source.label]
+        year, label = seen.setdefault(key, (source.year, source.label))
+        if year != source.year and label != source.label:
+            found.append(finding("E-YEAR-02", f"layers.{source.layer}", file=f"{label} = {source.label}", years=f"{year}, {source.year}"))
+        if progress is not None:
+            progress(number + 1, len(setup.sources))
+    memory.keep()
+    return hashes, found
+
+
+def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
+    """The pixel pass: rasters -> activity tables. Returns whether anything was computed.
+
+    Raises
+    ------
+    InputError
+        Inputs that cannot be used; what was computed before stays on disk.
+    """
+    hashes, found = hash_inputs(setup)
+    if found:
+        raise InputError(found)
+    key = content_hash(_pass_key(setup, hashes))
+    out = setup.out / "tables"
+    if _kept(setup.out, "tabulate", key):
+        return False
+    coverage = setup.coverage()
+    store = PartialStore(setup.out / "partials", key)
+    before = len(store)
+    try:
+        map_windows(setup.stack, coverage, _TileSums(setup.plan), store, engine=engine, progress=progress)
+        log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
+        activity = combine(store.read(), setup.plan, coverage.codes)
+    finally:
+        store.close()
+    _changed_meanwhile(setup, hashes)
+    _check_classes(setup, activity.year)
+    _check_missing(setup, activity.year)
+    written = {
+        tables.ZONES: zone_rows(setup, coverage),
+        tables.ACTIVITY_YEAR: activity.year,
+        tables.ACTIVITY_PAIR: activity.pair,
+        tables.STRATA: activity.strata,
+        tables.INPUTS: _input_rows(setup, hashes),
+    }
+    for table, frame in written.items():
+        write_table(table, frame, out)
+    _record(setup.out, "tabulate", key, [table.name for table in written])
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _TileSums:
+    """The sums of a tile by a plan; picklable for workers of a cluster."""
+
+    plan: Plan
+
+    def __call__(self, block: Any) -> Any:
+        return tile_sums(block, self.plan)
+
+
+def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Everything that the sums depend on; window size and workers are not among it."""
+    layers = [
+        {
+            "name": layer.name, "kind": layer.kind, "missing": layer.missing_codes, "valid": layer.valid if layer.valid_declared else None,
+            "resampling": layer.resampling,
+            "files": [
+                [str(year), [[[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in member] for member in members]]
+                for year, members in layer.dates
+            ],
+        }
+        for layer in setup.stack.layers
+    ]  # fmt: skip
+    zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
+    return {
+        "version": PASS_VERSION, "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
+        "zones": content_hash(zones), "rule": setup.config.zones.rule,
+    }  # fmt: skip
+
+
+def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> None:
+    """Stop when an input changed under the pass (FAULTS R16)."""
+    memory = HashMemory(setup.out / ".hashes.json")
+    changed = [source.label for source in setup.sources if memory.sha256(source.label, source.path) != hashes[source.label]]
+    if changed:
+        raise InputError([finding("E-HASH-01", label) for label in changed])
+
+
+def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
+    rows = []
+    for layer in setup.stack.layers:
+        for year, members in layer.dates:
+            for file in (one for member in members for one in member):
+                how = "direct" if file.offset is not None else f"warped: {layer.resampling}"
+                source = next(one for one in setup.sources if one.label == file.label)
+                rows.append(
+                    {"file": shown(file.label), "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
+                )
+    return pd.DataFrame(rows).drop_duplicates(["file", "layer"])
+
+
+def shown(label: str) -> str:
+    """A label without the folders of a machine: relative as the user wrote it, else the bare name."""
+    path = Path(label)
+    return path.name if path.is_absolute() or ":" in label[:3] else path.as_posix()
+
+
+def _check_classes(setup: Setup, activity: pd.DataFrame) -> None:
+    """Class codes that the legend does not know stop the run, named with their area (FAULTS R12)."""
+    areas = activity[(activity["layer"] == LAND_COVER) & (activity["class"] != MISSING_CODE)]
+    areas = areas[areas["zone"].isin(setup.zone_sets[0].codes)]
+    found = []
+    for year, legend in setup.legends.items():
+        if legend is None:
+            continue
+        by_code = areas[areas["year"] == year].groupby("class")["area_ha"].sum()
+        unknown = [code for code in by_code.index if int(code) not in legend.codes]
+        if unknown:
+            text = ", ".join(f"{code}: {by_code[code]:.2f} ha" for code in unknown)
+            found.append(finding("E-CLASS-01", f"layers.land_cover.{year}", codes=text, legend=legend.id))
+    if found:
+        raise InputError(found)
+
+
+def _check_missing(setup: Setup, activity: pd.DataFrame) -> None:
+    """Zones that a layer leaves without data beyond the limit."""
+    limit = setup.config.limits.missing_fraction
+    found = []
+    land = activity[activity["layer"] == LAND_COVER]
+    for (zone, year), rows in land.groupby(["zone", "year"]):
+        total = rows["area_ha"].sum()
+        share = rows.loc[rows["class"] == MISSING_CODE, "area_ha"].sum() / total if total > 0 else 0.0
+        if share > limit:
+            found.append(finding("E-MISSING-01", f"layers.land_cover.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
+    units = mapped_ecosystems(setup.config)
+    for (zone, year, layer), rows in activity[activity["layer"] != LAND_COVER].groupby(["zone", "year", "layer"]):
+        mine = rows[_in_ecosystems(setup, rows, int(year), units.get(layer, frozenset()))]
+        total = mine["area_ha"].sum() + mine["missing_ha"].sum()
+        share = mine["missing_ha"].sum() / total if total > 0 else 0.0
+        if share > limit:
+            found.append(finding("E-MISSING-01", f"layers.{layer}.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
+    if found:
+        raise InputError(found)
+
+
+def _in_ecosystems(setup: Setup, rows: pd.DataFrame, year: int, ecosystems: frozenset[str]) -> Any:
+    """Rows of classes of the inventoried ecosystems that a layer speaks of."""
+    legend = setup.legends.get(year)
+    if legend is None:
+        return rows["class"] != MISSING_CODE
+    known = dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True))
+    codes = [code for code, name in zip(legend.codes, legend.land_classes, strict=True) if known[name] in ecosystems and known[name] != "other"]
+    return rows["class"].isin(codes)
+
+
+def snapshot(setup: Setup) -> None:
+    """Write down what the accounting needs beside the activity tables: factors, legends, class table, settings."""
+    folder = setup.out / "inputs"
+    FACTORS.write(setup.factors.frame(), folder / "factors.csv")
+    legend = [
+        {"year": year, "code": code, "land_class": name, "name_zh": zh, "name_en": en}
+        for year, one in setup.legends.items() if one is not None
+        for code, name, zh, en in zip(one.codes, one.land_classes, one.names_zh, one.names_en, strict=True)
+    ]  # fmt: skip
+    LEGEND_ROWS.write(LEGEND_ROWS.frame(legend), folder / "legend.csv")
+    strata = [
+        {"stratum": name, "code": code, "value": value} for name, names in setup.stratum_values.items() for code, value in names.items()
+    ]  # fmt: skip
+    STRATUM_ROWS.write(STRATUM_ROWS.frame(strata), folder / "stratum_names.csv")
+    densities = folder / "densities.csv"
+    if setup.densities is not None:
+        tables.DENSITIES.write(setup.densities, densities)
+    else:
+        densities.unlink(missing_ok=True)
+    config = setup.config
+    write_json(
+        folder / "settings.json",
+        {
+            "title": config.run.title, "years": config.run.years, "base_year": config.run.base_year, "seed": config.run.seed,
+            "rule": config.zones.rule, "cell_area": config.grid.cell_area, "product": setup.product,
+            "change": config.layers[LAND_COVER].change, "missing_fraction": config.limits.missing_fraction,
+            "layers": {name: asdict(unit) for name, unit in value_units(config).items()},
+            "mapped": {name: sorted(names) for name, names in mapped_ecosystems(config).items()},
+            "densities": setup.densities is not None,
+            "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
+            "overrides": list(setup.factors.overrides), "policy": policy_of(setup).model_dump(), "demo": config.demo,
+            "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
+        },
+    )  # fmt: skip
+
+
+def _crs_name(setup: Setup) -> str:
+    from aoi.grids import horizontal_crs
+
+    return str(horizontal_crs(setup.grid.crs).name)
+
+
+def policy_of(setup: Setup) -> PolicySection:
+    """The policy of a run: its file, else the defaults.
+
+    Raises
+    ------
+    InputError
+        The file is not TOML or has unknown keys.
+    """
+    import tomllib
+
+    from pydantic import ValidationError
+
+    from aoi.table import decode
+
+    if setup.config.policy is None:
+        return PolicySection()
+    name = setup.config.policy.file
+    text, _ = decode(setup.folders.resolve(name, "policy.file"), name)
+    try:
+        return PolicySection.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(finding("E-CONF-01", name, reason=str(error))) from error
+    except ValidationError as error:
+        raise InputError([finding("E-CONF-04", f"{name}: {one['loc'][0]}", value=one.get("input"), reason=one["msg"]) for one in error.errors()]) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """A run folder as the accounting reads it: tables, factors, settings, and the inventory prepared from them."""
+
+    settings: Mapping[str, Any]
+    factors: FactorTable
+    zones: pd.DataFrame
+    prepared: Prepared
+    knowledge: Knowledge
+    policy: PolicySection
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Result years."""
+        return tuple(self.settings["years"])
+
+    @property
+    def dates(self) -> tuple[int, ...]:
+        """All dates, the base year among them."""
+        base = self.settings["base_year"]
+        return (*((base,) if base is not None else ()), *self.years)
+
+
+def read_inventory(out: Path) -> Inventory:
+    """Prepare the accounting from a run folder alone; no raster is opened.
+
+    Raises
+    ------
+    InputError
+        The folder has no activity tables; factors that are needed are missing.
+    """
+    settings = read_json(out / "inputs" / "settings.json")
+    if settings is None or not (out / "tables" / "activity_year.csv").exists():
+        raise InputError(finding("E-RUN-05", out.name))
+    factors = _factors_of(out, settings)
+    lookup = FactorLookup(factors)
+    knowledge = Knowledge(
+        factor=lookup, layers={name: ValueUnit(**unit) for name, unit in settings["layers"].items()},
+        mapped={name: frozenset(names) for name, names in settings["mapped"].items()}, densities=_densities_of(out, settings),
+        densities_depth_cm=settings["densities_depth_cm"],
+    )  # fmt: skip
+    strata = tables.STRATA.read(out / "tables" / "strata.csv")
+    reading = _reading_of(out)
+    years = year_cells(tables.ACTIVITY_YEAR.read(out / "tables" / "activity_year.csv"), strata, reading)
+    pairs = pair_cells(tables.ACTIVITY_PAIR.read(out / "tables" / "activity_pair.csv"), strata, reading)
+    prepared = prepare(years, pairs, knowledge, lookup)
+    gaps = lookup.gaps("factors")
+    if gaps:
+        raise InputError(gaps)
+    return Inventory(
+        settings=settings, factors=factors, zones=tables.ZONES.read(out / "tables" / "zones.csv"), prepared=prepared, knowledge=knowledge,
+        policy=PolicySection.model_validate(settings["policy"]),
+    )  # fmt: skip
+
+
+def _factors_of(out: Path, settings: Mapping[str, Any]) -> FactorTable:
+    return FactorTable.of(FACTORS.read(out / "inputs" / "factors.csv"), tuple(settings["overrides"]))
+
+
+def _densities_of(out: Path, settings: Mapping[str, Any]) -> dict[str, dict[int, float]]:
+    if not settings["densities"]:
+        return {}
+    frame = tables.DENSITIES.read(out / "inputs" / "densities.csv")
+    return {
+        pool: {int(code): float(value) for code, value in zip(frame["lucode"], frame[column], strict=True) if value == value}
+        for column, pool in DENSITY_POOLS.items()
+        if frame[column].notna().any()
+    }
+
+
+def _reading_of(out: Path) -> Reading:
+    legend = LEGEND_ROWS.read(out / "inputs" / "legend.csv")
+    names = STRATUM_ROWS.read(out / "inputs" / "stratum_names.csv")
+    classes: dict[int, dict[int, str]] = {}
+    for row in legend.itertuples():
+        classes.setdefault(int(row.year), {})[int(row.code)] = row.land_class
+    strata: dict[str, dict[int, str]] = {}
+    for row in names.itertuples():
+        strata.setdefault(row.stratum, {})[int(row.code)] = row.value
+    return Reading(
+        land_classes=classes, refinements=refinements(), strata=strata,
+        ecosystems=dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True)),
+    )  # fmt: skip
+
+
+def account(out: Path) -> bool:
+    """The accounting: activity tables x factors -> results. Returns whether anything was computed."""
+    key = content_hash(_account_key(out))
+    if _kept(out, "account", key):
+        return False
+    inventory = read_inventory(out)
+    frames = results(inventory)
+    for table, frame in frames.items():
+        write_table(table, frame, out / "tables")
+    _write_dictionary(out)
+    _record(out, "account", key, [table.name for table in frames])
+    log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
+    return True
+
+
+def _account_key(out: Path) -> dict[str, Any]:
+    files = [
+        *(out / "tables" / f"{name}.csv" for name in ("activity_year", "activity_pair", "strata", "zones")),
+        *sorted((out / "inputs").glob("*")),
+    ]  # fmt: skip
+    return {"versions": versions()["nmg-ecosystem-sinks"], **{path.name: file_sha256(path) for path in files if path.is_file()}}
+
+
+def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
+    """All result tables of an inventory."""
+    prepared = inventory.prepared
+    plan = design(inventory.factors, prepared.factor_rows())
+    result = evaluate(prepared, plan.values)
+    values = with_nan_column(plan.values)
+    gwp = int(inventory.factors.rows("gwp_ch4")[0])
+    all_stocks = stock_leaves(prepared.years, prepared.year_pools, result.stocks)
+    stocks = _of_years(all_stocks, inventory.years)
+    removals = removal_leaves(prepared, result, inventory.policy, inventory.years, gwp, values)
+    if inventory.settings["densities"]:
+        removals = _together(removals, _lookup_rows(inventory, all_stocks))
+    missing = {"stock_tC": MISSING_IN_STOCKS, "removal_tCO2e_per_year": MISSING_IN_REMOVALS}
+    return {
+        tables.LAND_USE: land_use(prepared.pairs),
+        tables.STOCKS: with_interval(stocks, "stock_tC", MISSING_IN_STOCKS),
+        tables.REMOVALS: with_interval(removals, "removal_tCO2e_per_year", MISSING_IN_REMOVALS),
+        tables.BALANCE: balance(prepared, result, all_stocks),
+        tables.SUMMARY: summary(stocks, removals, groups_of_zones(inventory.zones), missing),
+        tables.FACTORS_USED: factor_rows(inventory),
+    }
+
+
+def _of_years(leaves: Leaves, years: tuple[int, ...]) -> Leaves:
+    rows = leaves.frame["year"].isin(years).to_numpy()
+    return Leaves(frame=leaves.frame[rows].reset_index(drop=True), values=leaves.values[:, rows])
+
+
+def _lookup_rows(inventory: Inventory, stocks: Leaves) -> Leaves:
+    known = (stocks.frame["value_flag"] == "V").to_numpy()
+    return lookup_difference(stocks.frame[known].reset_index(drop=True), stocks.values[:, known], inventory.dates)
+
+
+def _together(one: Leaves, other: Leaves) -> Leaves:
+    draws = max(len(one.values), len(other.values))
+    values = [np.broadcast_to(part.values, (draws, part.values.shape[1])) if len(part.values) == 1 else part.values for part in (one, other)]
+    return Leaves(frame=pd.concat([one.frame, other.frame], ignore_index=True), values=np.concatenate(values, axis=1))
+
+
+def factor_rows(inventory: Inventory) -> pd.DataFrame:
+    """The factors that the results rest on."""
+    frame = inventory.factors.frame().iloc[inventory.prepared.factor_rows()]
+    return frame.assign(overridden=frame["id"].isin(inventory.settings["overrides"]))
+
+
+def write_table(table: Table, frame: pd.DataFrame, folder: Path) -> None:
+    """A table as CSV for exchange and Parquet for work."""
+    import io
+
+    ready = table.write(frame, folder / f"{table.name}.csv")
+    buffer = io.BytesIO()
+    ready.to_parquet(buffer, index=False)
+    replace_file(folder / f"{table.name}.parquet", buffer.getvalue())
+
+
+def _write_dictionary(out: Path) -> None:
+    rows = [row for table in tables.OUTPUT_TABLES for row in table.dictionary()]
+    DICTIONARY.write(DICTIONARY.frame(rows), out / "tables" / "dictionary.csv")
+    schema = {table.name: table.schema() for table in tables.OUTPUT_TABLES}
+    replace_file(out / "tables" / "schema.json", (json.dumps(schema, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8"))
+
+
+def _kept(out: Path, stage: str, key: str) -> bool:
+    """Were the tables of a stage made from the same inputs, and are they whole?"""
+    record = (read_json(out / "run.json") or {}).get("stages", {}).get(stage)
+    if not record or record["key"] != key:
+        return False
+    return all(
+        (out / "tables" / f"{name}.csv").exists() and file_sha256(out / "tables" / f"{name}.csv") == digest
+        for name, digest in record["tables"].items()
+    )
+
+
+def _record(out: Path, stage: str, key: str, names: list[str]) -> None:
+    """Write into run.json what a stage made, and from what."""
+    record = read_json(out / "run.json") or {}
+    stages = record.setdefault("stages", {})
+    stages[stage] = {"key": key, "tables": {name: file_sha256(out / "tables" / f"{name}.csv") for name in sorted(names)}}
+    record["run_id"] = content_hash({name: one["key"] for name, one in stages.items()})[:16]
+    record["versions"] = versions()
+    settings = read_json(out / "inputs" / "settings.json")
+    if settings is not None:
+        record["choices"] = settings
+    inputs = out / "tables" / "inputs.csv"
+    if inputs.exists():
+        record["inputs"] = {f"{row.layer}: {row.file}": row.sha256 for row in tables.INPUTS.read(inputs).itertuples()}
+    factors = out / "inputs" / "factors.csv"
+    if factors.exists():
+        record["factors_sha256"] = file_sha256(factors)
+    write_json(out / "run.json", record)
+
+
+def prepared_coverage(setup: Setup) -> Coverage:
+    """The zones on the grid of a run."""
+    return setup.coverage()
+
+
+def evaluated(inventory: Inventory) -> Result:
+    """The inventory at the central values of its factors."""
+    return evaluate(inventory.prepared, inventory.factors.value[None, :])

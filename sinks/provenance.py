@@ -1,0 +1,145 @@
+"""Hashes of what went in and came out, the record of a run, and the lock of its folder."""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from aoi.findings import InputError, finding
+from aoi.table import replace_file
+
+_CHUNK = 1 << 22
+HASHED_LIBRARIES = ("numpy", "pandas", "rasterio", "pyproj", "shapely", "scipy", "dask", "pyogrio", "geopandas")
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def content_hash(value: Any) -> str:
+    """The SHA-256 of a value as canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str).encode("utf-8")).hexdigest()
+
+
+class HashMemory:
+    """Hashes of inputs, remembered by label, size and time of change, so that a file is read for its hash once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, list[Any]] = {}
+        if path.exists():
+            try:
+                self._known = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                self._known = {}
+
+    def sha256(self, label: str, path: Path) -> str:
+        """The hash of a file, from memory when size and time of change are the same."""
+        status = path.stat()
+        known = self._known.get(label)
+        if known is not None and known[:2] == [status.st_size, status.st_mtime_ns]:
+            return str(known[2])
+        digest = file_sha256(path)
+        self._known[label] = [status.st_size, status.st_mtime_ns, digest]
+        return digest
+
+    def keep(self) -> None:
+        """Write the memory down."""
+        replace_file(self._path, json.dumps(self._known, indent=0, sort_keys=True, ensure_ascii=False).encode("utf-8"))
+
+
+def versions() -> dict[str, str]:
+    """Versions of the program and of what computes with it."""
+    found = {"python": platform.python_version()}
+    for name in ("nmg-ecosystem-sinks", *HASHED_LIBRARIES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "source"
+    return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON beside, then rename."""
+    replace_file(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    """JSON of a file; none where there is no file or it is broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def log(out: Path, event: str, **values: object) -> None:
+    """Add a line to the journal of a run; the only place where times stand."""
+    out.mkdir(parents=True, exist_ok=True)
+    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **values}, ensure_ascii=False)
+    with (out / "run.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold a run folder for one run.
+
+    Raises
+    ------
+    InputError
+        Another run that is alive holds it. A lock whose process is gone is taken over.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(finding("E-RUN-04", out.name, reason=error.strerror or "")) from error
+    path = out / ".lock"
+    mine = {"pid": os.getpid(), "host": socket.gethostname()}
+    while True:
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                json.dump(mine, file)
+            break
+        except FileExistsError:
+            other = read_json(path) or {}
+            if _alive(other):
+                raise InputError(finding("E-RUN-01", out.name, pid=other.get("pid"), host=other.get("host"))) from None
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(finding("E-RUN-04", out.name, reason=error.strerror or "")) from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _alive(lock: Mapping[str, Any]) -> bool:
+    """Does the process of a lock still run? One of another host counts as running."""
+    pid = lock.get("pid")
+    if not isinstance(pid, int):
+        return False
+    if lock.get("host") != socket.gethostname():
+        return True
+    if os.name == "nt":
+        import psutil
+
+        return bool(psutil.pid_exists(pid))
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

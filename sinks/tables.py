@@ -1,0 +1,279 @@
+"""Every table that the inventory writes or reads, declared once.
+
+Columns end in their unit; ``removal_*`` is positive when carbon leaves the
+atmosphere; stocks are t C.
+"""
+
+from aoi.table import DICTIONARY, Column, Table
+
+ECOSYSTEMS = ("forest", "grassland", "wetland", "other")
+LAND_CLASSES = (
+    "arbor_forest", "shrubland", "other_forest_land",
+    "meadow_steppe", "typical_steppe", "desert_steppe", "other_grassland",
+    "marsh", "peatland", "forest_swamp", "shrub_swamp", "marsh_meadow", "inland_flat",
+    "cropland", "built_up", "bare_land", "water", "other_land", "unknown",
+)  # fmt: skip
+POOLS = ("aboveground_biomass", "belowground_biomass", "dead_wood", "litter", "soil_organic_carbon")
+APPROACHES = ("stock_difference", "gain_loss", "rate", "lookup_difference", "nep_check")
+COMPONENTS = (
+    "net_change", "increment", "harvest", "fuelwood", "disturbance", "conversion", "soil", "fire_non_co2", "accumulation",
+)  # fmt: skip
+VALUE_FLAGS = ("V", "NE", "NO", "IE", "NA")
+STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "age_class", "cohort_year", "peat")
+QUANTITIES = ("stock_tC", "removal_tCO2e_per_year", "removal_offset_tCO2e_per_year")
+
+_CODE = r"[0-9A-Za-z_.\-]{1,64}"
+
+
+def _text(name: str, title_zh: str, title_en: str, **more: object) -> Column:
+    return Column(name=name, type="text", title_zh=title_zh, title_en=title_en, **more)  # type: ignore[arg-type]
+
+
+def _integer(name: str, title_zh: str, title_en: str, **more: object) -> Column:
+    return Column(name=name, type="integer", title_zh=title_zh, title_en=title_en, **more)  # type: ignore[arg-type]
+
+
+def _decimal(name: str, title_zh: str, title_en: str, unit: str, **more: object) -> Column:
+    return Column(name=name, type="decimal", title_zh=title_zh, title_en=title_en, unit=unit, **more)  # type: ignore[arg-type]
+
+
+ZONE = _text("zone", "区域代码", "Zone code", key=True, pattern=_CODE, description="six-character GB/T 2260 code, or the user's id")
+YEAR = _integer("year", "年份", "Year", key=True, minimum=1900, maximum=2200)
+YEAR_FROM = _integer("year_from", "起始年份", "Year from", key=True, minimum=1900, maximum=2200)
+ECOSYSTEM = _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=ECOSYSTEMS)
+LAND_CLASS = _text("land_class", "地类", "Land class", key=True, choices=LAND_CLASSES)
+POOL = _text("pool", "碳库", "Carbon pool", key=True, choices=POOLS)
+APPROACH = _text("approach", "核算方法", "Approach", key=True, choices=APPROACHES)
+SOIL_DEPTH = _integer("soil_depth_cm", "土壤深度", "Soil depth", unit="cm", key=True, minimum=0, description="0 for pools other than soil")
+LAYER = _text("layer", "图层", "Layer", key=True, pattern=r"[a-z][a-z0-9_]*", description="land_cover for areas alone")
+MEMBER = _integer("member", "文件序号", "Member", key=True, minimum=0, description="which file of a date whose files are averaged")
+BIN = _integer("bin", "密度分级", "Density bin", key=True, minimum=-1, description="missing is -1; else the place among the bin edges")
+AREA = _decimal("area_ha", "面积", "Area", "ha", minimum=0)
+MISSING = _decimal("missing_ha", "缺测面积", "Missing area", "ha", minimum=0)
+
+FLAGS = (
+    _text("value_flag", "数值标志", "Value flag", choices=VALUE_FLAGS, needed=True,
+          description="V value, NE not estimated, NO not occurring, IE included elsewhere, NA not applicable"),
+    _text("reason", "原因", "Reason", description="why a value is missing or left out, as a key of the text catalogue"),
+    _text("interval_contains", "区间包含的误差", "Interval contains"),
+    _text("interval_missing", "区间未含的误差", "Interval lacks"),
+)  # fmt: skip
+
+
+def interval_columns(value: str, unit: str, zh: str, en: str) -> tuple[Column, ...]:
+    """Standard error and 95 % interval by error propagation and by Monte Carlo, beside a value column."""
+    stem, _, tail = value.partition("_t")
+    suffix = f"t{tail}"
+    del stem
+    return tuple(
+        _decimal(f"{prefix}_{suffix}", f"{zh}{title_zh}", f"{en}, {title_en}", unit, decimals=3)
+        for prefix, title_zh, title_en in (
+            ("se", "标准误（误差传播）", "standard error, error propagation"),
+            ("low", "95%下限（误差传播）", "low end of the 95 % interval, error propagation"),
+            ("high", "95%上限（误差传播）", "high end of the 95 % interval, error propagation"),
+            ("mc_se", "标准误（蒙特卡洛）", "standard error, Monte Carlo"),
+            ("mc_low", "95%下限（蒙特卡洛）", "low end of the 95 % interval, Monte Carlo"),
+            ("mc_high", "95%上限（蒙特卡洛）", "high end of the 95 % interval, Monte Carlo"),
+        )
+    )
+
+
+ZONES = Table(
+    name="zones", title_zh="区域", title_en="Zones", row_per="zone",
+    columns=(
+        ZONE,
+        _text("zone_set", "区域集", "Zone set"),
+        _text("parent", "上级区域", "Parent zone"),
+        _text("name_zh", "中文名", "Chinese name"),
+        _text("name_en", "英文名", "English name"),
+        _decimal("area_ha", "网格面积", "Area on the grid", "ha", decimals=6),
+        _decimal("polygon_ha", "多边形面积", "Area of the polygon in the grid's equal-area image", "ha", decimals=6),
+        _decimal("geodesic_ha", "椭球面积", "Geodesic area", "ha", decimals=6),
+        _decimal("outside_ha", "网格外面积", "Area outside the grid", "ha", decimals=6),
+    ),
+)  # fmt: skip
+
+ACTIVITY_YEAR = Table(
+    name="activity_year", title_zh="年度活动数据", title_en="Activity by year",
+    row_per="zone, year, class, stratum, layer, member, bin",
+    columns=(
+        ZONE, YEAR,
+        _integer("class", "产品类别代码", "Class of the product", key=True, minimum=-1, description="missing is -1"),
+        _integer("stratum", "分层", "Stratum", key=True, minimum=0),
+        LAYER, MEMBER, BIN, AREA, MISSING,
+        _decimal("sum", "面积加权和", "Sum of area times value", "ha x unit of the layer"),
+        _decimal("sum_sq", "面积加权平方和", "Sum of area times squared value", "ha x unit^2"),
+        _decimal("sum_se", "面积乘标准误之和", "Sum of area times standard error", "ha x unit"),
+        _decimal("sum_se_sq", "面积平方乘方差之和", "Sum of squared area times variance", "ha^2 x unit^2"),
+    ),
+)  # fmt: skip
+
+ACTIVITY_PAIR = Table(
+    name="activity_pair", title_zh="时段活动数据", title_en="Activity by interval",
+    row_per="zone, interval, classes and strata at both dates, layer, member, bin date, bin; areas valid at both dates",
+    columns=(
+        ZONE, YEAR_FROM,
+        _integer("year_to", "终止年份", "Year to", key=True, minimum=1900, maximum=2200),
+        _integer("land_from", "起始类别代码", "Class at the start", key=True, minimum=-1),
+        _integer("land_to", "终止类别代码", "Class at the end", key=True, minimum=-1),
+        _integer("stratum_from", "起始分层", "Stratum at the start", key=True, minimum=0),
+        _integer("stratum_to", "终止分层", "Stratum at the end", key=True, minimum=0),
+        _text("bin_layer", "图层", "Layer of values and bins", key=True, pattern=r"[a-z][a-z0-9_]*"),
+        MEMBER,
+        _text("bin_date", "分级所依时点", "Date of the bin", key=True, choices=("from", "to")),
+        BIN, AREA, MISSING,
+        _decimal("sum_from", "起始面积加权和", "Sum of area times value at the start", "ha x unit"),
+        _decimal("sum_to", "终止面积加权和", "Sum of area times value at the end", "ha x unit"),
+        _decimal("sum_from_sq", "起始平方和", "Sum of area times squared value at the start", "ha x unit^2"),
+        _decimal("sum_to_sq", "终止平方和", "Sum of area times squared value at the end", "ha x unit^2"),
+        _decimal("sum_cross", "交叉积和", "Sum of area times value at the start times value at the end", "ha x unit^2"),
+        _decimal("sum_se_from", "起始标准误和", "Sum of area times standard error at the start", "ha x unit"),
+        _decimal("sum_se_to", "终止标准误和", "Sum of area times standard error at the end", "ha x unit"),
+        _decimal("sum_se_from_sq", "起始方差和", "Sum of squared area times variance at the start", "ha^2 x unit^2"),
+        _decimal("sum_se_to_sq", "终止方差和", "Sum of squared area times variance at the end", "ha^2 x unit^2"),
+        _decimal("sum_se_cross", "标准误交叉积和", "Sum of squared area times both standard errors", "ha^2 x unit^2"),
+    ),
+)  # fmt: skip
+
+STRATA = Table(
+    name="strata", title_zh="分层", title_en="Strata", row_per="stratum",
+    columns=(
+        _integer("stratum", "分层", "Stratum", key=True, minimum=0),
+        *(_integer(name, zh, en, minimum=-1, description="code of the layer; missing is -1; empty where the run has no such layer")
+          for name, zh, en in (
+              ("climate", "气候", "Climate"), ("soil", "土壤", "Soil"), ("vegetation_type", "植被类型", "Vegetation type"),
+              ("origin", "起源", "Origin"), ("species_group", "树种组", "Species group"), ("age_class", "龄组", "Age class"),
+              ("cohort_year", "变化年份", "Cohort year"), ("peat", "泥炭", "Peat"))),
+    ),
+)  # fmt: skip
+
+LAND_USE = Table(
+    name="land_use", title_zh="土地利用变化矩阵", title_en="Land-use matrix", row_per="zone, interval, classes at both dates",
+    columns=(
+        ZONE, YEAR_FROM,
+        _integer("year_to", "终止年份", "Year to", key=True, minimum=1900, maximum=2200),
+        _text("land_from", "起始地类", "Land class at the start", key=True, choices=LAND_CLASSES),
+        _text("land_to", "终止地类", "Land class at the end", key=True, choices=LAND_CLASSES),
+        _decimal("area_ha", "面积", "Area", "ha", minimum=0, decimals=6),
+        _decimal("area_adjusted_ha", "误差校正面积", "Error-adjusted area", "ha", decimals=6),
+        _decimal("se_ha", "标准误", "Standard error", "ha", decimals=6),
+    ),
+)  # fmt: skip
+
+STOCKS = Table(
+    name="stocks", title_zh="碳储量", title_en="Carbon stocks", row_per="zone, year, ecosystem, land class, pool, soil depth (leaves only)",
+    columns=(
+        ZONE, YEAR, ECOSYSTEM, LAND_CLASS, POOL, SOIL_DEPTH,
+        _decimal("area_ha", "面积", "Area", "ha", minimum=0, decimals=6),
+        _decimal("missing_ha", "缺测面积", "Area without a value, not in the stock", "ha", minimum=0, decimals=6),
+        _decimal("stock_tC", "碳储量", "Carbon stock", "t C", decimals=3),
+        *interval_columns("stock_tC", "t C", "碳储量", "carbon stock"),
+        *FLAGS,
+    ),
+)  # fmt: skip
+
+REMOVALS = Table(
+    name="removals", title_zh="碳汇量", title_en="Removals", row_per="zone, interval, approach, account and what was removed (leaves only)",
+    columns=(
+        ZONE, YEAR, YEAR_FROM, APPROACH,
+        _text("time_basis", "时间口径", "Time basis", key=True, choices=("interval_mean", "year")),
+        _text("account", "账户", "Account", key=True, choices=("offset", "memo")),
+        ECOSYSTEM, LAND_CLASS,
+        _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted")),
+        POOL,
+        _text("component", "组分", "Component", key=True, choices=COMPONENTS),
+        _text("gas", "气体", "Gas", key=True, choices=("CO2", "CH4", "N2O")),
+        SOIL_DEPTH,
+        _decimal("removal_tCO2e_per_year", "年碳汇量", "Removal", "t CO2e per year", decimals=3,
+                 description="positive when carbon leaves the atmosphere"),
+        *interval_columns("removal_tCO2e_per_year", "t CO2e per year", "年碳汇量", "removal"),
+        *FLAGS,
+    ),
+)  # fmt: skip
+
+BALANCE = Table(
+    name="balance", title_zh="碳平衡表", title_en="Carbon balance", row_per="zone, interval, approach, ecosystem, pool, soil depth",
+    columns=(
+        ZONE, YEAR_FROM, YEAR, APPROACH, ECOSYSTEM, POOL, SOIL_DEPTH,
+        *(_decimal(name, zh, en, "t C", decimals=6) for name, zh, en in (
+            ("stock_start_tC", "期初储量", "Stock at the start"), ("stock_end_tC", "期末储量", "Stock at the end"),
+            ("removal_tC", "碳汇", "Removal over the interval"), ("transfer_in_tC", "转入", "Transfer in"),
+            ("transfer_out_tC", "转出", "Transfer out"), ("revaluation_tC", "重估", "Revaluation"))),
+    ),
+)  # fmt: skip
+
+SUMMARY = Table(
+    name="summary", title_zh="汇总", title_en="Summary", row_per="zone, year, quantity, ecosystem, approach",
+    columns=(
+        ZONE, YEAR,
+        _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
+        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _integer("year_from", "起始年份", "Year from", minimum=1900, maximum=2200),
+        _text("time_basis", "时间口径", "Time basis", choices=("interval_mean", "year", "date")),
+        _text("unit", "单位", "Unit"),
+        _decimal("value", "数值", "Value", "", decimals=3),
+        *(_decimal(name, zh, en, "", decimals=3) for name, zh, en in (
+            ("se", "标准误（误差传播）", "Standard error, error propagation"), ("low", "95%下限", "Low end, 95 %"), ("high", "95%上限", "High end, 95 %"),
+            ("mc_se", "标准误（蒙特卡洛）", "Standard error, Monte Carlo"), ("mc_low", "蒙特卡洛95%下限", "Low end, Monte Carlo"),
+            ("mc_high", "蒙特卡洛95%上限", "High end, Monte Carlo"))),
+        _text("not_estimated", "未估算部分", "Not estimated", description="parts that the total leaves out because nothing supports them"),
+        *FLAGS,
+    ),
+)  # fmt: skip
+
+FACTORS_USED = Table(
+    name="factors_used", title_zh="所用系数", title_en="Factors used", row_per="factor",
+    columns=(
+        _text("id", "系数编号", "Factor id", key=True),
+        _text("name", "系数", "Factor"),
+        _decimal("value", "数值", "Value", ""),
+        _text("unit", "单位", "Unit"),
+        _decimal("low", "下限", "Low", ""),
+        _decimal("high", "上限", "High", ""),
+        _text("range_kind", "范围类型", "Kind of range"),
+        _text("source", "来源", "Source"),
+        _text("locator", "出处", "Locator"),
+        _text("tag", "证据标签", "Evidence tag"),
+        Column(name="verified", type="boolean", title_zh="已核实", title_en="Verified"),
+        Column(name="overridden", type="boolean", title_zh="用户改写", title_en="Overridden by the user"),
+    ),
+)  # fmt: skip
+
+DENSITIES = Table(
+    name="densities", title_zh="分类碳密度表", title_en="Carbon densities by class", row_per="class of the land-cover product",
+    extra_columns=True,
+    columns=(
+        _integer("lucode", "类别代码", "Class of the product", key=True, minimum=0),
+        *(_decimal(name, zh, en, "t C ha-1", minimum=0, optional=True) for name, zh, en in (
+            ("c_above", "地上碳密度", "Aboveground"), ("c_below", "地下碳密度", "Belowground"),
+            ("c_soil", "土壤碳密度", "Soil"), ("c_dead", "死有机质碳密度", "Dead organic matter (dead wood and litter)"))),
+    ),
+)  # fmt: skip
+
+CODE_NAMES = Table(
+    name="code_names", title_zh="代码表", title_en="Names of codes", row_per="code of a layer",
+    extra_columns=True,
+    columns=(
+        _integer("code", "代码", "Code", key=True, minimum=0),
+        _text("value", "取值", "Value", needed=True, pattern=r"[A-Za-z][A-Za-z0-9_]*"),
+    ),
+)  # fmt: skip
+
+INPUTS = Table(
+    name="inputs", title_zh="输入文件", title_en="Inputs", row_per="file",
+    columns=(
+        _text("file", "文件", "File", key=True),
+        _text("layer", "图层", "Layer", key=True),
+        _integer("year", "年份", "Year"),
+        _text("sha256", "哈希", "SHA-256"),
+        _integer("bytes", "字节数", "Bytes"),
+        _text("how", "对齐方式", "How it was brought to the grid"),
+    ),
+)  # fmt: skip
+
+OUTPUT_TABLES = (
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, FACTORS_USED, INPUTS,
+)  # fmt: skip
+
+__all__ = ["DICTIONARY", "OUTPUT_TABLES"]
