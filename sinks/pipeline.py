@@ -5,7 +5,9 @@ done again. Tables are written beside their place and renamed.
 """
 
 import json
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from aoi.coverage import Coverage
-from aoi.findings import Finding, InputError, finding
+from aoi.findings import Finding, InputError, finding, stop_on_errors
+from aoi.texts import LANGUAGES, current_language, text
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from sinks import tables
 from sinks.accounting.balance import balance
@@ -32,6 +34,7 @@ from sinks.factors.table import FACTORS, FactorTable
 from sinks.layers.windows import Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
 from sinks.provenance import HashMemory, content_hash, file_sha256, log, read_json, versions, write_json
+from sinks.report.words import summary_words
 from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
 from sinks.tabulate.activity import combine
 from sinks.tabulate.partials import PartialStore
@@ -62,6 +65,8 @@ STRATUM_ROWS = Table(
 DENSITY_POOLS = {
     "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
 }  # fmt: skip
+STAGED = ".inputs"
+"""Where the inputs of an accounting wait until its tables are there."""
 MISSING_IN_STOCKS = ("area", "map", "model")
 MISSING_IN_REMOVALS = ("area", "map", "model", "between_date")
 
@@ -103,14 +108,13 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     store = PartialStore(setup.out / "partials", key)
     before = len(store)
     try:
-        map_windows(setup.stack, coverage, _TileSums(setup.plan), store, engine=engine, progress=progress)
+        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, progress=progress)
         log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
         activity = combine(store.read(), setup.plan, coverage.codes)
     finally:
         store.close()
     _changed_meanwhile(setup, hashes)
-    _check_classes(setup, activity.year)
-    _check_missing(setup, activity.year)
+    stop_on_errors([*unknown_classes(setup, activity.year), *missing_findings(setup, activity.year)])
     written = {
         tables.ZONES: zone_rows(setup, coverage),
         tables.ACTIVITY_YEAR: activity.year,
@@ -125,7 +129,7 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
 
 
 @dataclass(frozen=True, slots=True)
-class _TileSums:
+class TileSumsOf:
     """The sums of a tile by a plan; picklable for workers of a cluster."""
 
     plan: Plan
@@ -181,8 +185,8 @@ def shown(label: str) -> str:
     return path.name if path.is_absolute() or ":" in label[:3] else path.as_posix()
 
 
-def _check_classes(setup: Setup, activity: pd.DataFrame) -> None:
-    """Class codes that the legend does not know stop the run, named with their area (FAULTS R12)."""
+def unknown_classes(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
+    """Class codes that the legend does not know, named with their area (FAULTS R12)."""
     areas = activity[(activity["layer"] == LAND_COVER) & (activity["class"] != MISSING_CODE)]
     areas = areas[areas["zone"].isin(setup.zone_sets[0].codes)]
     found = []
@@ -194,11 +198,10 @@ def _check_classes(setup: Setup, activity: pd.DataFrame) -> None:
         if unknown:
             text = ", ".join(f"{code}: {by_code[code]:.2f} ha" for code in unknown)
             found.append(finding("E-CLASS-01", f"layers.land_cover.{year}", codes=text, legend=legend.id))
-    if found:
-        raise InputError(found)
+    return found
 
 
-def _check_missing(setup: Setup, activity: pd.DataFrame) -> None:
+def missing_findings(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
     """Zones that a layer leaves without data beyond the limit."""
     limit = setup.config.limits.missing_fraction
     found = []
@@ -215,8 +218,7 @@ def _check_missing(setup: Setup, activity: pd.DataFrame) -> None:
         share = mine["missing_ha"].sum() / total if total > 0 else 0.0
         if share > limit:
             found.append(finding("E-MISSING-01", f"layers.{layer}.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
-    if found:
-        raise InputError(found)
+    return found
 
 
 def _in_ecosystems(setup: Setup, rows: pd.DataFrame, year: int, ecosystems: frozenset[str]) -> Any:
@@ -231,7 +233,7 @@ def _in_ecosystems(setup: Setup, rows: pd.DataFrame, year: int, ecosystems: froz
 
 def snapshot(setup: Setup) -> None:
     """Write down what the accounting needs beside the activity tables: factors, legends, class table, settings."""
-    folder = setup.out / "inputs"
+    folder = setup.out / STAGED
     FACTORS.write(setup.factors.frame(), folder / "factors.csv")
     legend = [
         {"year": year, "code": code, "land_class": name, "name_zh": zh, "name_en": en}
@@ -243,11 +245,8 @@ def snapshot(setup: Setup) -> None:
         {"stratum": name, "code": code, "value": value} for name, names in setup.stratum_values.items() for code, value in names.items()
     ]  # fmt: skip
     STRATUM_ROWS.write(STRATUM_ROWS.frame(strata), folder / "stratum_names.csv")
-    densities = folder / "densities.csv"
     if setup.densities is not None:
-        tables.DENSITIES.write(setup.densities, densities)
-    else:
-        densities.unlink(missing_ok=True)
+        tables.DENSITIES.write(setup.densities, folder / "densities.csv")
     config = setup.config
     write_json(
         folder / "settings.json",
@@ -328,18 +327,19 @@ def read_inventory(out: Path) -> Inventory:
     InputError
         The folder has no activity tables; factors that are needed are missing.
     """
-    settings = read_json(out / "inputs" / "settings.json")
+    inputs = inputs_of(out)
+    settings = read_json(inputs / "settings.json")
     if settings is None or not (out / "tables" / "activity_year.csv").exists():
         raise InputError(finding("E-RUN-05", out.name))
-    factors = _factors_of(out, settings)
+    factors = _factors_of(inputs, settings)
     lookup = FactorLookup(factors)
     knowledge = Knowledge(
         factor=lookup, layers={name: ValueUnit(**unit) for name, unit in settings["layers"].items()},
-        mapped={name: frozenset(names) for name, names in settings["mapped"].items()}, densities=_densities_of(out, settings),
+        mapped={name: frozenset(names) for name, names in settings["mapped"].items()}, densities=_densities_of(inputs, settings),
         densities_depth_cm=settings["densities_depth_cm"],
     )  # fmt: skip
     strata = tables.STRATA.read(out / "tables" / "strata.csv")
-    reading = _reading_of(out)
+    reading = _reading_of(inputs)
     years = year_cells(tables.ACTIVITY_YEAR.read(out / "tables" / "activity_year.csv"), strata, reading)
     pairs = pair_cells(tables.ACTIVITY_PAIR.read(out / "tables" / "activity_pair.csv"), strata, reading)
     prepared = prepare(years, pairs, knowledge, lookup)
@@ -352,14 +352,19 @@ def read_inventory(out: Path) -> Inventory:
     )  # fmt: skip
 
 
-def _factors_of(out: Path, settings: Mapping[str, Any]) -> FactorTable:
-    return FactorTable.of(FACTORS.read(out / "inputs" / "factors.csv"), tuple(settings["overrides"]))
+def inputs_of(out: Path) -> Path:
+    """The folder of factors, legends and settings: the staged one of a run that is under way, else that of the results."""
+    return out / STAGED if (out / STAGED / "settings.json").exists() else out / "inputs"
 
 
-def _densities_of(out: Path, settings: Mapping[str, Any]) -> dict[str, dict[int, float]]:
+def _factors_of(inputs: Path, settings: Mapping[str, Any]) -> FactorTable:
+    return FactorTable.of(FACTORS.read(inputs / "factors.csv"), tuple(settings["overrides"]))
+
+
+def _densities_of(inputs: Path, settings: Mapping[str, Any]) -> dict[str, dict[int, float]]:
     if not settings["densities"]:
         return {}
-    frame = tables.DENSITIES.read(out / "inputs" / "densities.csv")
+    frame = tables.DENSITIES.read(inputs / "densities.csv")
     return {
         pool: {int(code): float(value) for code, value in zip(frame["lucode"], frame[column], strict=True) if value == value}
         for column, pool in DENSITY_POOLS.items()
@@ -367,9 +372,9 @@ def _densities_of(out: Path, settings: Mapping[str, Any]) -> dict[str, dict[int,
     }
 
 
-def _reading_of(out: Path) -> Reading:
-    legend = LEGEND_ROWS.read(out / "inputs" / "legend.csv")
-    names = STRATUM_ROWS.read(out / "inputs" / "stratum_names.csv")
+def _reading_of(inputs: Path) -> Reading:
+    legend = LEGEND_ROWS.read(inputs / "legend.csv")
+    names = STRATUM_ROWS.read(inputs / "stratum_names.csv")
     classes: dict[int, dict[int, str]] = {}
     for row in legend.itertuples():
         classes.setdefault(int(row.year), {})[int(row.code)] = row.land_class
@@ -383,24 +388,49 @@ def _reading_of(out: Path) -> Reading:
 
 
 def account(out: Path) -> bool:
-    """The accounting: activity tables x factors -> results. Returns whether anything was computed."""
-    key = content_hash(_account_key(out))
-    if _kept(out, "account", key):
-        return False
-    inventory = read_inventory(out)
-    frames = results(inventory)
-    for table, frame in frames.items():
-        write_table(table, frame, out / "tables")
-    _write_dictionary(out)
-    _record(out, "account", key, [table.name for table in frames])
-    log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
-    return True
+    """The accounting: activity tables x factors -> results. Returns whether anything was computed.
+
+    Raises
+    ------
+    InputError
+        Factors that are needed are missing; earlier results and their inputs stay as they are.
+    """
+    try:
+        key = content_hash(_account_key(out))
+        computed = not _kept(out, "account", key)
+        if computed:
+            inventory = read_inventory(out)
+            frames = results(inventory)
+            for table, frame in frames.items():
+                write_table(table, frame, out / "tables")
+            _write_dictionary(out)
+        _settle_inputs(out)
+        if computed:
+            _record(out, "account", key, [table.name for table in frames])
+            log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
+        return computed
+    finally:
+        shutil.rmtree(out / STAGED, ignore_errors=True)
+
+
+def _settle_inputs(out: Path) -> None:
+    """Put the staged inputs in place of those of the last accounting."""
+    staged, settled = out / STAGED, out / "inputs"
+    if not staged.exists():
+        return
+    settled.mkdir(exist_ok=True)
+    new = {path.name for path in staged.iterdir()}
+    for path in sorted(staged.iterdir()):
+        os.replace(path, settled / path.name)
+    for path in settled.iterdir():
+        if path.name not in new:
+            path.unlink()
 
 
 def _account_key(out: Path) -> dict[str, Any]:
     files = [
         *(out / "tables" / f"{name}.csv" for name in ("activity_year", "activity_pair", "strata", "zones")),
-        *sorted((out / "inputs").glob("*")),
+        *sorted(inputs_of(out).glob("*")),
     ]  # fmt: skip
     return {"versions": versions()["nmg-ecosystem-sinks"], **{path.name: file_sha256(path) for path in files if path.is_file()}}
 
@@ -497,11 +527,37 @@ def _record(out: Path, stage: str, key: str, names: list[str]) -> None:
     write_json(out / "run.json", record)
 
 
-def prepared_coverage(setup: Setup) -> Coverage:
-    """The zones on the grid of a run."""
-    return setup.coverage()
-
-
 def evaluated(inventory: Inventory) -> Result:
     """The inventory at the central values of its factors."""
     return evaluate(inventory.prepared, inventory.factors.value[None, :])
+
+
+def keep_summary(out: Path, found: Sequence[Finding] | None) -> str:
+    """Write the summary in words in both languages, and the findings; returns it in the language of the user.
+
+    Parameters
+    ----------
+    found : sequence of Finding, optional
+        Findings of this run; None keeps those that were written before.
+    """
+    if found is not None:
+        write_json(out / "findings.json", {language: [one.as_dict(language) for one in found] for language in LANGUAGES})
+    kept = read_json(out / "findings.json") or {}
+    settings = read_json(out / "inputs" / "settings.json")
+    frames = {table: table.read(out / "tables" / f"{table.name}.csv") for table in (tables.SUMMARY, tables.ZONES, tables.FACTORS_USED)}
+    for language in LANGUAGES:
+        lines = [f"{one['id']} {one['message']}: {one['where']}" for one in kept.get(language, [])]
+        words = summary_words(frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], lines, language)
+        replace_file(out / f"summary.{language}.md", words.encode("utf-8"))
+    return (out / f"summary.{current_language()}.md").read_text(encoding="utf-8")
+
+
+def plan_of(setup: Setup) -> str:
+    """What a run would do: tiles, gigabytes to read, room on the disk."""
+    coverage = setup.coverage()
+    tiles = len(list(coverage.tiles()))
+    size = sum(source.path.stat().st_size for source in setup.sources) / 1e9
+    base = next(parent for parent in (setup.out, *setup.out.parents) if parent.exists())
+    free = shutil.disk_usage(base).free / 1e9
+    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(setup.sources),
+                size=f"{size:.2f}", free=f"{free:.1f}")  # fmt: skip

@@ -1,0 +1,5 @@
+"""``python -m sinks``."""
+
+from sinks.cli import main
+
+main()

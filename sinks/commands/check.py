@@ -1,0 +1,31 @@
+"""``sinks check``: all findings at once, before anything is computed."""
+
+from pathlib import Path
+
+import click
+
+from aoi.findings import InputError, errors
+from aoi.texts import text
+from sinks.checking import check_inputs
+from sinks.cli import show_findings
+from sinks.commands.shared import check_owners, output_options, progress, run_file
+from sinks.setup import set_up
+
+
+@click.command(help=text("help.check"))
+@run_file
+@click.option("--deep", is_flag=True, help=text("option.deep"))
+@output_options
+def command(run_file: Path, roots: tuple[str, ...], deep: bool, quiet: bool, as_json: bool) -> None:
+    """Headers and one overview of everything; with --deep every block and every hash."""
+    found = check_owners()
+    setup = set_up(run_file, roots)
+    found += setup.findings
+    with progress(text("progress.check"), quiet or as_json) as show:
+        found += check_inputs(setup, deep=deep, progress=show)
+    if errors(found):
+        raise InputError(found)
+    show_findings(found, as_json)
+    if not as_json and not quiet:
+        cells = f"{setup.grid.width} x {setup.grid.height}"
+        click.echo(text("check.passed", layers=len(setup.stack.layers), zones=sum(map(len, setup.zone_sets)), cells=cells))

@@ -1,0 +1,52 @@
+"""``sinks list``: what is there."""
+
+import click
+
+from aoi.findings import finding_ids
+from aoi.texts import current_language, text
+
+KINDS = ("leagues", "ecosystems", "legends", "factors", "findings")
+
+
+@click.command(help=text("help.list"))
+@click.argument("kind", type=click.Choice(KINDS))
+def command(kind: str) -> None:
+    """Leagues, ecosystems, legends, factors or findings."""
+    for line in {"leagues": _leagues, "ecosystems": _ecosystems, "legends": _legends, "factors": _factors, "findings": _findings}[kind]():
+        click.echo(line)
+
+
+def _leagues() -> list[str]:
+    from aoi.codes import league_names
+
+    return [f"{code}  {zh}  {en}" for code, (zh, en) in sorted(league_names().items())]
+
+
+def _ecosystems() -> list[str]:
+    from sinks.legends.legend import land_classes
+
+    return [f"{row.ecosystem:10} {row.land_class:18} {getattr(row, f'name_{current_language()}')}" for row in land_classes().itertuples()]
+
+
+def _legends() -> list[str]:
+    from sinks.legends.legend import products
+
+    return [
+        f"{row.id:16} {row.version:10} {row.year_from}-{row.year_to}  change_ok={str(bool(row.change_ok)).lower():5} "
+        f"{getattr(row, f'title_{current_language()}')}"
+        for row in products().itertuples()
+    ]
+
+
+def _factors() -> list[str]:
+    from sinks.factors.table import FactorTable
+
+    table = FactorTable.shipped()
+    return [
+        f"{table.id[row]} = {table.value[row]:g} {table.unit[row]}  [{table.tag[row]}] {table.citation(row)}; {table.locator[row]}"
+        for row in range(len(table))
+    ]
+
+
+def _findings() -> list[str]:
+    return [f"{id}  {text(id)}" for id in finding_ids()]

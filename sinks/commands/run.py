@@ -1,0 +1,46 @@
+"""``sinks run``: everything, going on where it stopped."""
+
+from pathlib import Path
+
+import click
+
+from aoi.findings import stop_on_errors
+from aoi.texts import text
+from sinks.checking import check_inputs
+from sinks.cli import show_findings
+from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
+from sinks.pipeline import account, keep_summary, plan_of, snapshot, tabulate
+from sinks.provenance import locked, log
+from sinks.setup import set_up
+
+
+@click.command(help=text("help.run"))
+@run_file
+@click.option("--dry-run", is_flag=True, help=text("option.dry_run"))
+@engine_options
+@output_options
+def command(
+    run_file: Path, roots: tuple[str, ...], dry_run: bool, threads: int | None, workers: int | None, scheduler: str | None, window: int,
+    quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Check, tabulate, account and summarise."""
+    stop_on_owners()
+    setup = set_up(run_file, roots)
+    if dry_run:
+        click.echo(plan_of(setup))
+        return
+    engine = engine_of(threads, workers, scheduler, window)
+    silent = quiet or as_json
+    with locked(setup.out):
+        log(setup.out, "started", title=setup.config.run.title)
+        found = [*setup.findings, *stop_on_errors(check_inputs(setup))]
+        with progress(text("progress.tabulate"), silent) as show:
+            computed = tabulate(setup, engine, show)
+        snapshot(setup)
+        accounted = account(setup.out)
+        summary = keep_summary(setup.out, found)
+        log(setup.out, "finished", tabulated=computed, accounted=accounted)
+    show_findings(found, as_json)
+    if not silent:
+        click.echo(summary)
+        click.echo(text("run.done" if computed or accounted else "run.nothing_new", folder=setup.config.run.output))

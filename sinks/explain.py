@@ -1,0 +1,262 @@
+"""A number back to activity rows, factors, sources and arithmetic.
+
+The terms that are printed are those that the accounting summed; their sum is
+printed beside the number of the table.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aoi.findings import InputError, finding
+from aoi.texts import text
+from sinks import tables
+from sinks.accounting.inventory import SOIL, Result
+from sinks.accounting.terms import Batch, with_nan_column
+from sinks.pipeline import Inventory, evaluated, read_inventory
+from sinks.units import C_TO_CO2
+
+MOST_PARTS = 12
+"""Parts of a leaf that are printed one by one, the largest first; the others are one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which number: a zone, ecosystem and year, and what narrows it."""
+
+    zone: str
+    ecosystem: str
+    year: int
+    pool: str | None = None
+    approach: str = "stock_difference"
+
+
+@dataclass(slots=True)
+class Part:
+    """A piece of a number: what it is, its value, the terms that make it."""
+
+    title: str
+    value: float
+    terms: list[dict[str, Any]] = field(default_factory=list)
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Leaf:
+    """A leaf of a table: its keys, its number there, and the parts that add up to it."""
+
+    keys: dict[str, Any]
+    value: float
+    unit: str
+    flag: str
+    reason: str
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def sum_of_parts(self) -> float:
+        """What the parts add up to."""
+        return float(sum(part.value for part in self.parts))
+
+
+def explain(out: Path, asked: Asked, table: str) -> list[Leaf]:
+    """The leaves of a number with their parts.
+
+    Raises
+    ------
+    InputError
+        There is no such row, or the folder holds no run.
+    """
+    inventory = read_inventory(out)
+    result = evaluated(inventory)
+    declared = tables.STOCKS if table == "stocks" else tables.REMOVALS
+    rows = declared.read(out / "tables" / f"{declared.name}.csv")
+    mine = (rows["zone"] == asked.zone) & (rows["ecosystem"] == asked.ecosystem) & (rows["year"] == asked.year)
+    if asked.pool is not None:
+        mine &= rows["pool"] == asked.pool
+    if table == "removals":
+        mine &= rows["approach"] == asked.approach
+    if not mine.any():
+        said = ", ".join(filter(None, (asked.zone, asked.ecosystem, str(asked.year), asked.pool)))
+        raise InputError(finding("E-EXPLAIN-01", f"{declared.name}.csv", asked=said))
+    work = _Work(inventory, result)
+    build = work.stock_leaf if table == "stocks" else work.removal_leaf
+    return [build(row) for row in rows[mine].to_dict("records")]
+
+
+class _Work:
+    """Builds leaves from an inventory."""
+
+    def __init__(self, inventory: Inventory, result: Result) -> None:
+        self.inventory = inventory
+        self.result = result
+        self.values = with_nan_column(inventory.factors.value[None, :])
+
+    def stock_leaf(self, row: dict[str, Any]) -> Leaf:
+        """A leaf of the stocks."""
+        prepared = self.inventory.prepared
+        leaf = _leaf(row, tables.STOCKS, "stock_tC", "t C")
+        carbon = prepared.year_pools[row["pool"]]
+        frame = prepared.years.frame
+        groups = np.flatnonzero(
+            ((frame["zone"] == row["zone"]) & (frame["year"] == row["year"]) & (frame["land_class"] == row["land_class"])).to_numpy() & carbon.estimated
+        )
+        for group in groups:
+            land = frame.iloc[group]
+            title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
+            if row["pool"] == SOIL and row["year"] != self.inventory.dates[0]:
+                value = float(np.nan_to_num(self.result.chain.year_total[0, group]))
+                leaf.parts.append(Part(title, value, note=text("explain.soil_chain", year=self.inventory.dates[0])))
+            else:
+                terms = [self._term(batch, number) for batch in carbon.terms.of_group(group) for number in range(len(batch.group))]
+                leaf.parts.append(Part(title, float(sum(term["value"] for term in terms)), terms))
+        return leaf
+
+    def removal_leaf(self, row: dict[str, Any]) -> Leaf:
+        """A leaf of the removals."""
+        leaf = _leaf(row, tables.REMOVALS, "removal_tCO2e_per_year", "t CO2e / yr")
+        if row["approach"] == "gain_loss" and row["component"] == "increment":
+            leaf.parts = list(self._growth_parts(row))
+        elif row["approach"] == "stock_difference" and row["gas"] == "CO2":
+            leaf.parts = list(self._change_parts(row))
+        return leaf
+
+    def _growth_parts(self, row: dict[str, Any]) -> Iterator[Part]:
+        frame = self.inventory.prepared.years.frame
+        same = (frame["zone"] == row["zone"]) & (frame["year"] == row["year"]) & (frame["land_class"] == row["land_class"])
+        terms = self.inventory.prepared.year_growth[row["pool"]]
+        for group in np.flatnonzero(same.to_numpy()):
+            found = [self._term(batch, number) for batch in terms.of_group(group) for number in range(len(batch.group))]
+            if found:
+                land = frame.iloc[group]
+                title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
+                yield Part(title, float(sum(term["value"] for term in found)) * C_TO_CO2, found, note=text("explain.to_co2"))
+
+    def _change_parts(self, row: dict[str, Any]) -> Iterator[Part]:
+        entries = self.result.entries
+        frame = entries.frame
+        same = (
+            (frame["zone"] == row["zone"]) & (frame["year_to"] == row["year"]) & (frame["ecosystem"] == row["ecosystem"])
+            & (frame["land_class"] == row["land_class"]) & (frame["transition"] == row["transition"]) & (frame["pool"] == row["pool"])
+            & (frame["component"] == row["component"]) & frame["estimated"].astype(bool)
+        )  # fmt: skip
+        for place in np.flatnonzero(same.to_numpy()):
+            change = float(entries.change[0, place])
+            if self._account_of(row, change) != row["account"]:
+                continue
+            yield self._change_part(frame.iloc[place], change, row)
+
+    def _account_of(self, row: dict[str, Any], change: float) -> str:
+        """Gains and losses of converted land stand in different accounts of one key."""
+        if row["transition"] != "converted" or self.inventory.policy.unvalidated_change != "losses":
+            return str(row["account"])
+        return "memo" if change > 0 else "offset"
+
+    def _change_part(self, entry: pd.Series, change: float, row: dict[str, Any]) -> Part:
+        years = int(row["year"] - row["year_from"])
+        value = change / years * C_TO_CO2
+        arithmetic = text("explain.change", change=f"{change:.6f}", years=years, value=f"{value:.3f}")
+        group = int(entry["pair"])
+        if group < 0:
+            return Part(text("explain.later", land_from=entry["ecosystem_from"], land_to=entry["ecosystem_to"]), value, note=arithmetic)
+        land = self.inventory.prepared.pairs.frame.iloc[group]
+        title = text(
+            "explain.pair", land_from=f"{land['land_class_from']} ({land['land_from']})", land_to=f"{land['land_class_to']} ({land['land_to']})",
+            stratum=_strata(land, "_from"), area=f"{land['area_ha']:.3f}",
+        )  # fmt: skip
+        terms: list[dict[str, Any]] = []
+        if row["pool"] != SOIL:
+            for side, pools in (("start", self.inventory.prepared.start_pools), ("end", self.inventory.prepared.end_pools)):
+                for batch in pools[row["pool"]].terms.of_group(group):
+                    terms += [{"side": side, **self._term(batch, number)} for number in range(len(batch.group))]
+        else:
+            terms = self._soil_rate(group)
+        return Part(title, value, terms, note=arithmetic)
+
+    def _soil_rate(self, group: int) -> list[dict[str, Any]]:
+        """Factors of the cohort of a group."""
+        rate = self.inventory.prepared.rate
+        out = []
+        for side, factors in (("start", rate.factors_from), ("end", rate.factors_to)):
+            ids = [int(factor[group]) for factor in factors]
+            value = float(np.prod(self.values[0, ids]))
+            out.append({"side": side, "equation": "soil_from_reference", "text": "SOC_REF * F_LU * F_MG * F_I [t C ha-1]", "amounts": {},
+                        "factors": [self._factor(one) for one in ids], "value": value})  # fmt: skip
+        return out
+
+    def _term(self, batch: Batch, number: int) -> dict[str, Any]:
+        equation = batch.equation
+        value = float(batch.evaluate(self.values)[0, number])
+        return {
+            "equation": equation.id,
+            "text": equation.text,
+            "amounts": {name: float(amount[number]) for name, amount in zip(equation.amounts, batch.amounts, strict=True)},
+            "factors": [self._factor(int(factor[number])) for factor in batch.factors],
+            "value": value,
+        }
+
+    def _factor(self, row: int) -> dict[str, Any]:
+        factors = self.inventory.factors
+        return {
+            "id": str(factors.id[row]), "value": float(factors.value[row]), "unit": str(factors.unit[row]),
+            "source": factors.citation(row), "locator": str(factors.locator[row]), "tag": str(factors.tag[row]), "verified": bool(factors.verified[row]),
+        }  # fmt: skip
+
+
+def _leaf(row: dict[str, Any], table: Any, value: str, unit: str) -> Leaf:
+    return Leaf(keys={name: row[name] for name in table.key}, value=row[value], unit=unit, flag=row["value_flag"], reason=row["reason"] or "")
+
+
+def _strata(land: pd.Series, suffix: str) -> str:
+    named = [str(land[f"{name}{suffix}"]) for name in ("climate", "soil", "vegetation_type")]
+    return ", ".join(name for name in named if name) or "-"
+
+
+def as_lines(leaves: list[Leaf]) -> list[str]:
+    """Leaves as lines for people."""
+    out: list[str] = []
+    sources: dict[str, str] = {}
+    for leaf in leaves:
+        out.append("")
+        out.append(" / ".join(f"{value}" for value in leaf.keys.values()))
+        if leaf.flag != "V":
+            out.append("  " + text("explain.not_estimated", flag=leaf.flag, reason=reason_words(leaf.reason)))
+            continue
+        out.append("  " + text("explain.value", value=f"{leaf.value:,.3f}", unit=leaf.unit) + (f"  [{reason_words(leaf.reason)}]" if leaf.reason else ""))
+        parts = sorted(leaf.parts, key=lambda part: -abs(part.value))
+        for part in parts[:MOST_PARTS]:
+            out += _part_lines(part, sources)
+        if len(parts) > MOST_PARTS:
+            rest = sum(part.value for part in parts[MOST_PARTS:])
+            out.append("    " + text("explain.rest", n=len(parts) - MOST_PARTS, value=f"{rest:,.3f}"))
+        if parts:
+            out.append("  " + text("explain.sum", total=f"{leaf.sum_of_parts:,.3f}", value=f"{leaf.value:,.3f}"))
+    if sources:
+        out += ["", text("explain.sources"), *(f"  {id}: {words}" for id, words in sorted(sources.items()))]
+    return out
+
+
+def _part_lines(part: Part, sources: dict[str, str]) -> list[str]:
+    lines = [f"    {part.title}: {part.value:,.3f}"]
+    for term in part.terms[:MOST_PARTS]:
+        amounts = ", ".join(f"{name} = {value:.6f}" for name, value in term["amounts"].items())
+        factors = ", ".join(f"{factor['id']} = {factor['value']:g}" for factor in term["factors"])
+        side = f"[{term['side']}] " if "side" in term else ""
+        lines.append(f"      {side}{term['text']}: {'; '.join(filter(None, (amounts, factors)))} -> {term['value']:,.6f}")
+        for factor in term["factors"]:
+            sources[factor["id"]] = f"{factor['value']:g} {factor['unit']}; {factor['source']}; {factor['locator']} [{factor['tag']}]"
+    if len(part.terms) > MOST_PARTS:
+        rest = sum(term["value"] for term in part.terms[MOST_PARTS:])
+        lines.append("      " + text("explain.rest", n=len(part.terms) - MOST_PARTS, value=f"{rest:,.6f}"))
+    if part.note:
+        lines.append(f"      {part.note}")
+    return lines
+
+
+def reason_words(reason: str) -> str:
+    """The words of a reason; several are joined."""
+    say: Callable[[str], str] = lambda key: text(f"reason.{key}")  # noqa: E731
+    return "; ".join(say(key) for key in reason.split("+") if key)

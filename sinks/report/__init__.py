@@ -1,0 +1,1 @@
+"""What people look at: the summary in words, and maps."""

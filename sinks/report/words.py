@@ -1,0 +1,131 @@
+"""The results of a run in plain sentences, in Chinese and English."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from aoi.texts import Language, text
+from sinks.accounting.summary import OFFSET, REMOVAL, STOCK
+from sinks.ecosystems.catalogue import INVENTORIED
+
+_WAN = 10_000.0
+
+
+def summary_words(
+    summary: pd.DataFrame, zones: pd.DataFrame, settings: Mapping[str, Any], factors: pd.DataFrame, findings: Sequence[str], language: Language
+) -> str:
+    """The summary of a run: what it is, stock and sink of the region and of every zone, what is missing.
+
+    Parameters
+    ----------
+    summary, zones, factors : DataFrame
+        Tables of the run: summary, zones, factors_used.
+    settings : mapping
+        Settings of the run.
+    findings : sequence of str
+        Lines of warnings and notes.
+    """
+
+    def say(key: str, **values: object) -> str:
+        return text(f"words.{key}", language, **values)
+
+    lines = [f"# {settings['title'] or say('title')}", ""]
+    if settings.get("demo"):
+        lines += [settings["demo"].get(f"note_{language}", say("demo")), ""]
+    lines += _choices(settings, say)
+    for whole in _wholes(summary, zones):
+        lines += ["", f"## {_name(whole, zones, language)}", ""]
+        lines += _of_zone(summary, whole, settings["years"], say, language)
+    lines += ["", f"## {say('by_zone')}", "", *_zone_table(summary, zones, settings["years"], say, language)]
+    unverified = factors[~factors["verified"].fillna(False).astype(bool)]
+    lines += ["", f"## {say('caveats')}", "", say("unverified", n=len(unverified), all=len(factors))]
+    lines += [f"  - {row.id} = {row.value:g} {row.unit} [{row.tag}]" for row in unverified.itertuples()]
+    lines += [say("interval"), say("approaches")]
+    if findings:
+        lines += ["", f"## {say('findings')}", "", *(f"- {line}" for line in findings)]
+    return "\n".join(lines) + "\n"
+
+
+def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
+    dates = [settings["base_year"], *settings["years"]] if settings["base_year"] else list(settings["years"])
+    return [
+        say("dates", dates=", ".join(map(str, dates)), years=", ".join(map(str, settings["years"]))),
+        say(f"rule_{settings['rule']}"),
+        say(f"cells_{settings['cell_area']}", crs=settings["grid"]["crs"], width=settings["grid"]["width"], height=settings["grid"]["height"]),
+        say("policy", approach=say(settings["policy"]["removal_approach"]), change=say(f"change_{settings['policy']['unvalidated_change']}")),
+    ]
+
+
+def _wholes(summary: pd.DataFrame, zones: pd.DataFrame) -> list[str]:
+    """Reported zones that are sums of others."""
+    return sorted(set(summary["zone"]) - set(zones["zone"]))
+
+
+def _name(zone: str, zones: pd.DataFrame, language: Language) -> str:
+    if zone in ("150000", "all"):
+        return text(f"zone.{zone}", language)
+    rows = zones[zones["zone"] == zone]
+    return f"{rows[f'name_{language}'].iloc[0]} ({zone})" if len(rows) else zone
+
+
+def _of_zone(summary: pd.DataFrame, zone: str, years: Sequence[int], say: Any, language: Language) -> list[str]:
+    rows = summary[summary["zone"] == zone]
+    out = []
+    for year in years:
+        out.append(f"- {_stock_sentence(rows, year, say)}")
+        for approach in ("stock_difference", "gain_loss"):
+            sentence = _removal_sentence(rows, year, approach, say)
+            if sentence:
+                out.append(f"- {sentence}")
+    return out
+
+
+def _pick(rows: pd.DataFrame, quantity: str, year: int, approach: str, ecosystem: str = "total") -> Any:
+    found = rows[(rows["quantity"] == quantity) & (rows["year"] == year) & (rows["approach"] == approach) & (rows["ecosystem"] == ecosystem)]
+    return found.iloc[0] if len(found) else None
+
+
+def _stock_sentence(rows: pd.DataFrame, year: int, say: Any) -> str:
+    total = _pick(rows, STOCK, year, "stock")
+    if total is None or total["value_flag"] != "V":
+        return say("no_stock", year=year)
+    parts = []
+    for name in INVENTORIED:
+        one = _pick(rows, STOCK, year, "stock", name)
+        parts.append(f"{say(name)} {_wan(one)}")
+    return say("stock", year=year, value=_wan(total), interval=_interval(total, say), parts=say("comma").join(parts))
+
+
+def _removal_sentence(rows: pd.DataFrame, year: int, approach: str, say: Any) -> str:
+    removal, offset = (_pick(rows, quantity, year, approach) for quantity in (REMOVAL, OFFSET))
+    if removal is None:
+        return ""
+    if removal["value_flag"] != "V":
+        return say("no_removal", year=year, approach=say(approach))
+    span = f"{removal['year_from']}–{year}" if removal["time_basis"] == "interval_mean" else str(year)
+    counted = _wan(offset) + _interval(offset, say) if offset is not None and offset["value_flag"] == "V" else say("none")
+    return say("removal", year=year, approach=say(approach), span=span, value=_wan(removal), interval=_interval(removal, say), offset=counted)
+
+
+def _wan(row: Any) -> str:
+    if row is None or row["value_flag"] != "V":
+        return "NE"
+    return f"{row['value'] / _WAN:,.1f}"
+
+
+def _interval(row: Any, say: Any) -> str:
+    if pd.isna(row["low"]):
+        return ""
+    return say("bounds", low=f"{row['low'] / _WAN:,.1f}", high=f"{row['high'] / _WAN:,.1f}")
+
+
+def _zone_table(summary: pd.DataFrame, zones: pd.DataFrame, years: Sequence[int], say: Any, language: Language) -> list[str]:
+    heads = [say("zone"), *(say("stock_head", year=year) for year in years), *(say("sink_head", year=year) for year in years)]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for zone in zones["zone"]:
+        rows = summary[summary["zone"] == zone]
+        cells = [_wan(_pick(rows, STOCK, year, "stock")) for year in years]
+        cells += [_wan(_pick(rows, OFFSET, year, "stock_difference")) for year in years]
+        lines.append("| " + " | ".join([_name(zone, zones, language), *cells]) + " |")
+    return lines
