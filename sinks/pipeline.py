@@ -33,7 +33,7 @@ from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.factors.table import FACTORS, FactorTable
 from sinks.layers.windows import Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
-from sinks.provenance import HashMemory, content_hash, file_sha256, log, read_json, versions, write_json
+from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
 from sinks.report.words import summary_words
 from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
 from sinks.tabulate.activity import combine
@@ -41,8 +41,9 @@ from sinks.tabulate.partials import PartialStore
 from sinks.tabulate.tile import Plan, tile_sums
 from sinks.uncertainty import design
 
-PASS_VERSION = 1
-"""Counts changes of what the pass sums: older partial tables are then not taken up."""
+CODE_OF_PASS = ("sinks/tabulate/tile.py", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
+CODE_OF_ACCOUNTING = ("sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/uncertainty.py", "sinks/pipeline.py")
+"""Code that decides what a stage makes: partial tables and results of other code are not taken up."""
 
 LEGEND_ROWS = Table(
     name="legend", title_zh="图例", title_en="Legend", row_per="year and class code",
@@ -153,7 +154,7 @@ def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
     ]  # fmt: skip
     zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
     return {
-        "version": PASS_VERSION, "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
+        "code": code_hash(*CODE_OF_PASS), "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
         "zones": content_hash(zones), "rule": setup.config.zones.rule,
     }  # fmt: skip
 
@@ -362,9 +363,13 @@ def _factors_of(inputs: Path, settings: Mapping[str, Any]) -> FactorTable:
 
 
 def _densities_of(inputs: Path, settings: Mapping[str, Any]) -> dict[str, dict[int, float]]:
-    if not settings["densities"]:
+    return densities_by_pool(tables.DENSITIES.read(inputs / "densities.csv") if settings["densities"] else None)
+
+
+def densities_by_pool(frame: pd.DataFrame | None) -> dict[str, dict[int, float]]:
+    """The class table as pool -> class code -> t C ha-1; columns without a number are left out."""
+    if frame is None:
         return {}
-    frame = tables.DENSITIES.read(inputs / "densities.csv")
     return {
         pool: {int(code): float(value) for code, value in zip(frame["lucode"], frame[column], strict=True) if value == value}
         for column, pool in DENSITY_POOLS.items()
@@ -432,7 +437,7 @@ def _account_key(out: Path) -> dict[str, Any]:
         *(out / "tables" / f"{name}.csv" for name in ("activity_year", "activity_pair", "strata", "zones")),
         *sorted(inputs_of(out).glob("*")),
     ]  # fmt: skip
-    return {"versions": versions()["nmg-ecosystem-sinks"], **{path.name: file_sha256(path) for path in files if path.is_file()}}
+    return {"code": code_hash(*CODE_OF_ACCOUNTING), **{path.name: file_sha256(path) for path in files if path.is_file()}}
 
 
 def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,18 @@ class HashMemory:
     def keep(self) -> None:
         """Write the memory down."""
         replace_file(self._path, json.dumps(self._known, indent=0, sort_keys=True, ensure_ascii=False).encode("utf-8"))
+
+
+@lru_cache(maxsize=8)
+def code_hash(*places: str) -> str:
+    """A hash of the program's own files under some folders or files, so that results of other code are not taken for up to date."""
+    top = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for place in places:
+        path = top / place
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(top).as_posix().encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

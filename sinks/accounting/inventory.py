@@ -153,13 +153,12 @@ def _change(prepared: Prepared, pool: str, values: Floats, transition: Floats, c
     totals = start.terms.totals(values), end.terms.totals(values)
     if pool in DEAD_MATTER:
         return dead_matter_change(prepared.pairs, start, end, totals, transition)
-    return biomass_change(prepared.pairs, start, end, totals, _young(prepared, pool, values))
+    return biomass_change(prepared.pairs, start, end, totals, young_carbon(prepared.growth[pool], prepared.pairs, values))
 
 
-def _young(prepared: Prepared, pool: str, values: Floats) -> Floats:
+def young_carbon(terms: Terms, pairs: PairCells, values: Floats) -> Floats:
     """Carbon that growth since conversion can have built by the end of the interval; NaN where no rate is known or land is no forest."""
-    terms = prepared.growth[pool]
-    first, last = (prepared.pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
+    first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
     years = soil.mean_cohort_years(first, last, first, last, last - first)
     held = np.zeros(terms.groups, dtype=bool)
     for batch in terms.batches:

@@ -73,8 +73,9 @@ class Rows:
     """Activity rows seen from one date; every field has one entry per row.
 
     ``group`` is where a row's carbon is added; ``density_bin`` is the mean value by
-    which a step factor (root:shoot) is chosen, ``share`` the weight of a file among
-    the files that are averaged.
+    which a step factor (root:shoot) is chosen, ``cross`` and ``bin_sq`` the sums of the
+    value times that density and of its square; ``share`` is the weight of a file
+    among the files that are averaged.
     """
 
     group: Ints
@@ -92,6 +93,8 @@ class Rows:
     sum: Floats
     sum_sq: Floats
     density_bin: Floats
+    cross: Floats
+    bin_sq: Floats
     share: Floats
 
     def __len__(self) -> int:
@@ -135,7 +138,7 @@ def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -
     frame = _named(frame, strata, reading, "year", "class", "stratum", "")
     group = _group_of(activity, frame, _YEAR_KEY)
     members = activity.groupby(["year", "layer"])["member"].transform("max").to_numpy(dtype=np.int64) + 1
-    rows = _rows(frame, group, "", activity, activity["layer"], activity["sum"], activity["sum_sq"], activity["sum"], 1.0 / members)
+    rows = _rows(frame, group, "", activity, activity["layer"], _Sums(*(activity[name].to_numpy(dtype=np.float64) for name in ("sum", "sum_sq", "sum", "sum_sq", "sum_sq"))), 1.0 / members)
     return YearCells(frame=frame, rows=rows)
 
 
@@ -161,9 +164,11 @@ def _side(activity: pd.DataFrame, frame: pd.DataFrame, side: Side) -> Rows:
     chosen = activity[np.where(several | curved, own, first)].reset_index(drop=True)
     members = chosen.groupby(["year_from", "year_to", "bin_layer"])["member"].transform("max").to_numpy(dtype=np.int64) + 1
     group = _group_of(chosen, frame, _PAIR_KEY)
-    return _rows(
-        frame, group, f"_{side}", chosen, chosen["bin_layer"], chosen[f"sum_{side}"], chosen[f"sum_{side}_sq"], chosen["sum_from"], 1.0 / members
-    )
+    binned_by = np.where(chosen["bin_date"] == "to", "to", "from")
+    first_sum, first_sq = (np.where(binned_by == "to", chosen[f"sum_to{tail}"], chosen[f"sum_from{tail}"]) for tail in ("", "_sq"))
+    cross = np.where(binned_by == side, chosen[f"sum_{side}_sq"], chosen["sum_cross"])
+    sums = _Sums(chosen[f"sum_{side}"].to_numpy(), chosen[f"sum_{side}_sq"].to_numpy(), first_sum, first_sq, cross)
+    return _rows(frame, group, f"_{side}", chosen, chosen["bin_layer"], sums, 1.0 / members)
 
 
 CURVED_LAYERS = frozenset({"ndvi"})
@@ -187,14 +192,23 @@ def _group_of(activity: pd.DataFrame, frame: pd.DataFrame, key: list[str]) -> In
     return places.get_indexer(pd.MultiIndex.from_frame(activity[key])).astype(np.int64)
 
 
-def _rows(
-    frame: pd.DataFrame, group: Ints, suffix: str, activity: pd.DataFrame, layer: Any, total: Any, total_sq: Any, binned: Any, share: Floats
-) -> Rows:
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums of a value v and of the density b by which it is binned: v, v^2, b, b^2, v*b."""
+
+    value: Floats
+    value_sq: Floats
+    binned: Floats
+    binned_sq: Floats
+    cross: Floats
+
+
+def _rows(frame: pd.DataFrame, group: Ints, suffix: str, activity: pd.DataFrame, layer: Any, sums: _Sums, share: Floats) -> Rows:
     area = activity["area_ha"].to_numpy(dtype=np.float64)
     year = frame["year"] if "year" in frame else frame[f"year{suffix}"]
     code = frame["class"] if "class" in frame else frame[f"land{suffix}"]
     with np.errstate(divide="ignore", invalid="ignore"):
-        density = np.where(area > 0, np.asarray(binned, dtype=np.float64) / area, np.nan)
+        density = np.where(area > 0, sums.binned / area, np.nan)
 
     def named(column: Any) -> Any:
         return column.to_numpy()[group]
@@ -212,8 +226,10 @@ def _rows(
         layer=np.asarray(layer, dtype=object),
         area=area,
         missing=activity["missing_ha"].to_numpy(dtype=np.float64),
-        sum=np.asarray(total, dtype=np.float64),
-        sum_sq=np.asarray(total_sq, dtype=np.float64),
+        sum=sums.value,
+        sum_sq=sums.value_sq,
         density_bin=density,
+        cross=sums.cross,
+        bin_sq=sums.binned_sq,
         share=np.asarray(share, dtype=np.float64),
     )

@@ -123,19 +123,14 @@ ROOTS_OF_DRY_MATTER = Equation(
 ROOTS_OF_CARBON = Equation(
     id="roots_from_carbon", function=biomass.belowground_biomass, text="C_BG = C_AG * R", amounts=("C_AG [t C]",), factors=("root_shoot_ratio",)
 )
+CURVE_AMOUNTS = ("A [ha]", "B [t d.m.]", "b [t d.m. ha-1]", "sum A*B*b", "sum A*b^2")
 ROOTS_BY_CURVE = Equation(
     id="roots_from_curve",
-    function=lambda mass, density, intercept, slope, fraction: biomass.carbon_from_dry_matter(
-        biomass.belowground_biomass(mass, biomass.root_ratio_from_biomass(density, intercept, slope)), fraction
+    function=lambda area, total, mean, cross, squares, intercept, slope, fraction: biomass.carbon_from_dry_matter(
+        biomass.roots_of_bin(area, total, mean, cross, squares, intercept, slope), fraction
     ),
-    text="C = B * exp(c0 + c1 * ln b) / b * CF", amounts=("B [t d.m.]", "b [t d.m. ha-1]"),
+    text="C = sum(B * R(b)) * CF, R(b) = exp(c0 + c1 * ln b) / b to second order about the bin's mean", amounts=CURVE_AMOUNTS,
     factors=("artool14_root_intercept", "artool14_root_slope", "carbon_fraction"), linear=False,
-)  # fmt: skip
-CARBON_ROOTS_BY_CURVE = Equation(
-    id="carbon_roots_from_curve",
-    function=lambda carbon, density, intercept, slope: biomass.belowground_biomass(carbon, biomass.root_ratio_from_biomass(density, intercept, slope)),
-    text="C_BG = C_AG * exp(c0 + c1 * ln b) / b", amounts=("C_AG [t C]", "b [t d.m. ha-1]"),
-    factors=("artool14_root_intercept", "artool14_root_slope"), linear=False,
 )  # fmt: skip
 PER_HECTARE = Equation(
     id="per_hectare", function=lambda area, density: area * density, text="C = A * c", amounts=("A [ha]",), factors=("density [t C ha-1]",)
@@ -204,34 +199,35 @@ def _roots_from_map(rows: Rows, knowledge: Knowledge) -> list[Batch]:
     return [*_roots_by_table(rows.where(~curve), knowledge, unit), *_roots_by_curve(rows.where(curve), knowledge, unit)]
 
 
-def _dry_density(rows: Rows, knowledge: Knowledge, unit: ValueUnit) -> Floats:
-    """Mean dry matter of each bin [t ha-1]."""
-    density = rows.density_bin * unit.tonnes_per_ha
+def _dry_matter_per(unit: ValueUnit, fraction: Ints, knowledge: Knowledge) -> Floats | float:
+    """Dry matter per unit of a layer's basis, by the central carbon fraction."""
     if unit.basis == "dry_matter":
-        return density
-    carbon = density if unit.basis == "carbon" else carbon_of_co2(density)
-    return np.asarray(carbon / knowledge.factor.central(carbon_fraction(rows, knowledge)))
+        return 1.0
+    carbon = 1.0 if unit.basis == "carbon" else carbon_of_co2(1.0)
+    return np.asarray(carbon / knowledge.factor.central(fraction))
 
 
 def _roots_by_table(rows: Rows, knowledge: Knowledge, unit: ValueUnit) -> list[Batch]:
     mass = rows.sum * rows.share * unit.tonnes_per_ha
-    density = np.nan_to_num(_dry_density(rows, knowledge, unit))
+    fraction = carbon_fraction(rows, knowledge)
+    density = np.nan_to_num(rows.density_bin * unit.tonnes_per_ha * _dry_matter_per(unit, fraction, knowledge))
     ratio = knowledge.factor("root_shoot_ratio", rows, value=density, **woody_keys(rows))
     if unit.basis == "dry_matter":
-        return [Batch(ROOTS_OF_DRY_MATTER, rows.group, (mass,), (ratio, carbon_fraction(rows, knowledge)))]
+        return [Batch(ROOTS_OF_DRY_MATTER, rows.group, (mass,), (ratio, fraction))]
     carbon = mass if unit.basis == "carbon" else carbon_of_co2(mass)
     return [Batch(ROOTS_OF_CARBON, rows.group, (carbon,), (ratio,))]
 
 
 def _roots_by_curve(rows: Rows, knowledge: Knowledge, unit: ValueUnit) -> list[Batch]:
-    rows = rows.where(rows.density_bin > 0)
+    rows = rows.where((rows.density_bin > 0) & (rows.area > 0))
+    fraction = carbon_fraction(rows, knowledge)
+    dry = unit.tonnes_per_ha * _dry_matter_per(unit, fraction, knowledge)
+    amounts = (
+        rows.area * rows.share, rows.sum * rows.share * dry, rows.density_bin * dry, rows.cross * rows.share * dry * dry,
+        rows.bin_sq * rows.share * dry * dry,
+    )  # fmt: skip
     factors = knowledge.factor("artool14_root_intercept", rows), knowledge.factor("artool14_root_slope", rows)
-    density = _dry_density(rows, knowledge, unit)
-    mass = rows.sum * rows.share * unit.tonnes_per_ha
-    if unit.basis == "dry_matter":
-        return [Batch(ROOTS_BY_CURVE, rows.group, (mass, density), (*factors, carbon_fraction(rows, knowledge)))]
-    carbon = mass if unit.basis == "carbon" else carbon_of_co2(mass)
-    return [Batch(CARBON_ROOTS_BY_CURVE, rows.group, (carbon, density), factors)]
+    return [Batch(ROOTS_BY_CURVE, rows.group, amounts, (*factors, fraction))]
 
 
 ROOTS_FROM_MAP = PoolMethod(

@@ -192,3 +192,35 @@ def root_ratio_from_biomass(aboveground: ArrayLike, intercept: ArrayLike, slope:
     biomass = _floats(aboveground)
     positive = np.where(biomass > 0.0, biomass, np.nan)
     return np.exp(_floats(intercept) + (_floats(slope) - 1.0) * np.log(positive))
+
+
+def roots_of_bin(
+    area: ArrayLike, total: ArrayLike, mean: ArrayLike, cross: ArrayLike, squares: ArrayLike, intercept: ArrayLike, slope: ArrayLike
+) -> Floats:
+    """Roots of the pixels of a bin with the continuous ratio of the density b they are binned by [t d.m.].
+
+    The sum of ``a * v * R(b)`` for a mass v beside the density b (the same at one
+    date; the later mass with the first date's ratio over an interval), by Taylor at
+    the bin mean m of b, R of [ARTOOL14]:
+    ``R(m) * sum a v + R'(m) * sum a v (b - m) + R''(m) / 2 * mean v * sum a (b - m)^2``.
+    A bin without biomass has no roots.
+
+    Parameters
+    ----------
+    area, total : array_like
+        Hectares, and sum of a * v [t d.m.].
+    mean : array_like
+        m [t d.m. ha-1].
+    cross, squares : array_like
+        Sums of a * v * b and a * b^2.
+    """
+    area, total, mean, cross, squares = (_floats(values) for values in (area, total, mean, cross, squares))
+    empty = (area <= 0.0) | (mean <= 0.0)
+    hectares, middle = np.where(empty, 1.0, area), np.where(empty, 1.0, mean)
+    ratio = root_ratio_from_biomass(middle, intercept, slope)
+    power = _floats(slope) - 1.0
+    first = power * ratio / middle
+    second = power * (power - 1.0) * ratio / middle**2
+    deviation = cross - total * middle
+    spread = np.maximum(0.0, squares - hectares * middle**2)
+    return np.where(empty, 0.0, ratio * total + first * deviation + 0.5 * second * total / hectares * spread)

@@ -16,6 +16,7 @@ os.environ.setdefault("GDAL_CACHEMAX", "128")
 
 import rasterio  # noqa: E402  (after the drivers are switched off)
 from rasterio.errors import RasterioError  # noqa: E402
+from rasterio.shutil import copy  # noqa: E402
 
 from aoi.findings import InputError, finding  # noqa: E402
 
@@ -109,3 +110,6 @@ def _plain(error: Exception, path: Path) -> str:
 def read_failure(error: Exception, path: str, where: str, row: int, column: int) -> InputError:
     """The finding for a block that cannot be decoded: names the file and the block."""
     return InputError(finding("E-RASTER-03", where, row=row, column=column, reason=_plain(error, Path(path))))
+
+
+__all__ = ["Header", "check_is_tiff", "close_datasets", "copy", "dataset_of", "rasterio", "read_failure", "read_header"]

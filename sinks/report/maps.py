@@ -1,0 +1,370 @@
+"""Maps of carbon and its change, from the equations that make the tables.
+
+Every cell is treated as a piece of land of its own: the same methods turn its
+values into terms, and the same functions add them up. So a map's sum over a
+zone is the table's number: to rounding where equations are linear, within the
+bound that is printed where they are not.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from aoi.findings import InputError, finding
+from aoi.grids import Tile, horizontal_crs
+from aoi.texts import text
+from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, dead_matter_change, holes, without_holes
+from sinks.accounting.inventory import SOIL, growth_terms, young_carbon
+from sinks.accounting.lookup import FactorLookup
+from sinks.accounting.pools import pool_carbon
+from sinks.accounting.rows import PairCells, Reading, Rows
+from sinks.accounting.soil_cohorts import soil_rate
+from sinks.accounting.terms import with_nan_column
+from sinks.config import LAND_COVER
+from sinks.ecosystems.method import Knowledge
+from sinks.equations import soil
+from sinks.factors.table import FactorTable
+from sinks.layers.raster import copy, rasterio
+from sinks.layers.windows import Block, Engine, Progress, map_windows
+from sinks.setup import Setup
+from sinks.tables import POOLS
+from sinks.tabulate.tile import Plan
+from sinks.units import C_TO_CO2
+
+Floats = NDArray[np.float64]
+Names = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapRequest:
+    """What a map shows: pools of some ecosystems at a date, or their change over the interval that ends there.
+
+    Parameters
+    ----------
+    pools, ecosystems : tuple of str
+        All pools or ecosystems that are to be added up.
+    year_from : int, optional
+        First date of the interval of a change; None for a stock.
+    """
+
+    pools: tuple[str, ...]
+    ecosystems: tuple[str, ...]
+    year: int
+    year_from: int | None = None
+
+    @property
+    def unit(self) -> str:
+        """Unit of the cells."""
+        return "t C ha-1" if self.year_from is None else "t CO2e ha-1 yr-1"
+
+
+def request_of(setup: Setup, pool: str | None, ecosystem: str | None, year: int, change: bool) -> MapRequest:
+    """The request of the options of the command line.
+
+    Raises
+    ------
+    InputError
+        The run has no such date, or no interval that ends with it.
+    """
+    dates = setup.config.run.dates
+    intervals = {last: first for first, last in setup.plan.intervals}
+    if year not in dates or (change and year not in intervals):
+        raise InputError(finding("E-MAP-01", "--year", asked=f"{year}; {', '.join(map(str, dates))}"))
+    return MapRequest(
+        pools=(pool,) if pool else POOLS, ecosystems=(ecosystem,) if ecosystem else ("forest", "grassland", "wetland"),
+        year=year, year_from=intervals[year] if change else None,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFunction:
+    """A block's carbon or change of carbon per hectare, (height, width) float32 with NaN outside."""
+
+    request: MapRequest
+    plan: Plan
+    reading: Reading
+    layers: Mapping[str, Any]
+    mapped: Mapping[str, frozenset[str]]
+    densities: Mapping[str, Mapping[int, float]]
+    factors: FactorTable
+
+    def __call__(self, block: Block) -> NDArray[np.float32]:
+        out = np.full((block.tile.height, block.tile.width), np.nan, dtype=np.float32)
+        cells = np.unique(block.zones.cells)
+        if len(cells):
+            land = _Land(block, cells, self)
+            values = land.stock() if self.request.year_from is None else land.change()
+            out.reshape(-1)[cells] = values
+        return out
+
+
+class _Land:
+    """The cells of a block that lie in a zone, each a hectare of land."""
+
+    def __init__(self, block: Block, cells: NDArray[np.int64], function: MapFunction) -> None:
+        self.block = block
+        self.cells = cells
+        self.function = function
+        self.request = function.request
+        self.lookup = FactorLookup(function.factors)
+        self.knowledge = Knowledge(factor=self.lookup, layers=function.layers, mapped=function.mapped, densities=function.densities)
+        self.values = with_nan_column(function.factors.value[None, :])
+        self.hectare = np.ones(len(cells))
+
+    def stock(self) -> Floats:
+        """Carbon per hectare of the pools asked for [t C ha-1]; NaN where none is estimated."""
+        names = self._names(self.request.year)
+        rows = self._rows(names, self.request.year)
+        total, known = np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
+        for pool in self.request.pools:
+            carbon = pool_carbon(rows, names["ecosystem"], self.hectare, pool, self.knowledge)
+            mine = carbon.estimated & np.isin(names["ecosystem"], self.request.ecosystems)
+            total += np.where(mine, carbon.terms.totals(self.values)[0], 0.0)
+            known |= mine
+        return np.where(known, total, np.nan)
+
+    def change(self) -> Floats:
+        """Removal per hectare and year of the pools asked for [t CO2e ha-1 yr-1], by stock difference.
+
+        Transitions seen in earlier intervals go on changing soil and dead matter.
+        """
+        first, last = int(self.request.year_from or 0), self.request.year
+        pairs = self._pairs(first, last)
+        total, known = np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
+        for pool in self.request.pools:
+            difference, estimated = self._pool_change(pairs, pool)
+            mine = estimated & self._touched(pairs)
+            total += np.where(mine, difference, 0.0)
+            known |= mine
+        for interval in self.function.plan.intervals:
+            if interval[1] <= first:
+                total += self._going_on(self._pairs(*interval), (first, last))
+        return np.where(known | (total != 0.0), total / (last - first) * C_TO_CO2, np.nan)
+
+    def _touched(self, pairs: PairCells) -> NDArray[np.bool_]:
+        """Land of the ecosystems asked for, at either date."""
+        sides = [np.isin(pairs.frame[f"ecosystem_{side}"].to_numpy(dtype=object), self.request.ecosystems) for side in ("from", "to")]
+        return np.asarray(sides[0] | sides[1], dtype=bool)
+
+    @property
+    def _transition(self) -> Floats:
+        return np.asarray(self.values[:, [self.lookup.constant_row("transition_years")]])
+
+    def _going_on(self, pairs: PairCells, interval: tuple[int, int]) -> Floats:
+        """What transitions of an earlier interval change in a later one [t C ha-1]."""
+        total = np.zeros(len(self.cells))
+        first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
+        years = soil.mean_cohort_years(first, last, *interval, self._transition)
+        for pool in self.request.pools:
+            if pool == SOIL:
+                rate, estimated = self._soil_rate(pairs)
+                total += np.where(estimated & self._touched(pairs), (rate * years)[0], 0.0)
+            elif pool in DEAD_MATTER:
+                change = self._matter_change(pairs, pool)
+                pending = 0.0 if change.pending is None else change.pending
+                total += np.where(self._touched(pairs), (pending * years / self._transition)[0], 0.0)
+        return total
+
+    def _pool_change(self, pairs: PairCells, pool: str) -> tuple[Floats, NDArray[np.bool_]]:
+        if pool == SOIL:
+            first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
+            rate, estimated = self._soil_rate(pairs)
+            return (rate * soil.mean_cohort_years(first, last, first, last, self._transition))[0], estimated
+        change = self._matter_change(pairs, pool)
+        outside = np.zeros(len(self.cells), dtype=bool)
+        if pool in DEAD_MATTER:
+            outside = ((pairs.frame["ecosystem_from"] != "forest") & (pairs.frame["ecosystem_to"] != "forest")).to_numpy()
+        return change.difference[0], change.estimated & ~outside
+
+    def _matter_change(self, pairs: PairCells, pool: str) -> Change:
+        start = pool_carbon(pairs.start, pairs.frame["ecosystem_from"].to_numpy(dtype=object), self.hectare, pool, self.knowledge)
+        end = pool_carbon(pairs.end, pairs.frame["ecosystem_to"].to_numpy(dtype=object), self.hectare, pool, self.knowledge)
+        totals = start.terms.totals(self.values), end.terms.totals(self.values)
+        if pool in DEAD_MATTER:
+            return without_holes(dead_matter_change(pairs, start, end, totals, self._transition), holes(pairs))
+        young = young_carbon(growth_terms(pairs.end, len(self.cells), self.knowledge)[pool], pairs, self.values)
+        return without_holes(biomass_change(pairs, start, end, totals, young), holes(pairs))
+
+    def _soil_rate(self, pairs: PairCells) -> tuple[Floats, NDArray[np.bool_]]:
+        """Change of soil carbon per year of transition, (1, cells) [t C ha-1 yr-1], and where it is estimated."""
+        rate = soil_rate(pairs, self.knowledge)
+        estimated = rate.changed & rate.known & ~holes(pairs) & self._soil_known(pairs)
+        return np.where(estimated, rate.per_hectare(self.values, self._transition), 0.0), estimated
+
+    def _soil_known(self, pairs: PairCells) -> NDArray[np.bool_]:
+        """Cells whose soil carbon at the start is known."""
+        land = pairs.frame["ecosystem_from"].to_numpy(dtype=object)
+        return pool_carbon(pairs.start, land, self.hectare, SOIL, self.knowledge).estimated
+
+    def _names(self, year: int) -> dict[str, Any]:
+        """Class code, land class, ecosystem and strata of each cell at a date."""
+        code = self._array(LAND_COVER, year)[0].astype(np.int64)
+        names: dict[str, Any] = {"code": code}
+        for name, layer in self.function.plan.strata:
+            codes = self._array(layer, year)[0].astype(np.int64)
+            names[name] = _looked_up(codes, self.function.reading.strata.get(name, {}))
+        for name in ("climate", "soil", "vegetation_type", "peat"):
+            names.setdefault(name, np.full(len(code), "", dtype=object))
+        types = np.where(names.pop("peat") == "peat", "peatland", names["vegetation_type"])
+        names["land_class"] = self.function.reading.land_class(np.full(len(code), year), code, types)
+        names["ecosystem"] = self.function.reading.ecosystem(names["land_class"])
+        return names
+
+    def _array(self, layer: str, year: int) -> list[Floats]:
+        """The files of a layer at a date, at the cells."""
+        keys = [key for key in self.block.arrays if key[0] == layer and key[1] == year]
+        keys = keys or [key for key in self.block.arrays if key[0] == layer and key[1] is None]
+        return [self.block.arrays[key].reshape(-1)[self.cells] for key in keys]
+
+    def _rows(self, names: dict[str, Any], year: int, binned: int | None = None) -> Rows:
+        """A row per cell, layer and file; ``binned`` is the date by which step factors are chosen."""
+        count = len(self.cells)
+        parts = [self._part(names, year, LAND_COVER, self.hectare, np.zeros(count), np.zeros(count), 1.0)]
+        for layer in self.function.plan.values:
+            members = self._array(layer.name, year)
+            first = self._array(layer.name, year if binned is None else binned)
+            hole = np.isnan(sum(members, start=np.zeros(count)))
+            if not layer.per_member:
+                members, first = [sum(members, start=np.zeros(count)) / len(members)], [sum(first, start=np.zeros(count)) / len(first)]
+            for number, values in enumerate(members):
+                area = np.where(hole, 0.0, 1.0)
+                chosen = values if layer.per_member else first[min(number, len(first) - 1)]
+                parts.append(self._part(names, year, layer.name, area, np.where(hole, 0.0, values), np.nan_to_num(chosen), 1.0 / len(members)))
+        return _stacked(parts)
+
+    def _part(self, names: dict[str, Any], year: int, layer: str, area: Floats, values: Floats, density: Floats, share: float) -> Rows:
+        count = len(self.cells)
+        return Rows(
+            group=np.arange(count), zone=np.full(count, "", dtype=object), year=np.full(count, year), code=names["code"],
+            land_class=names["land_class"], ecosystem=names["ecosystem"], vegetation_type=names["vegetation_type"], climate=names["climate"],
+            soil=names["soil"], layer=np.full(count, layer, dtype=object), area=area, missing=1.0 - area, sum=values * area,
+            sum_sq=values * values * area, density_bin=density, cross=values * density * area, bin_sq=density * density * area, share=np.full(count, share),
+        )  # fmt: skip
+
+    def _pairs(self, first: int, last: int) -> PairCells:
+        start, end = self._names(first), self._names(last)
+        frame = pd.DataFrame(
+            {
+                "zone": "", "year_from": first, "year_to": last, "land_from": start["code"], "land_to": end["code"], "area_ha": self.hectare,
+                **{f"{name}_from": start[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
+                **{f"{name}_to": end[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
+            }
+        )  # fmt: skip
+        rows = [self._rows(start, first), self._rows(end, last, binned=first)]
+        both = [_only_valid_at_both(one, other) for one, other in (rows, rows[::-1])]
+        return PairCells(frame=frame, start=both[0], end=both[1])
+
+
+def _only_valid_at_both(mine: Rows, other: Rows) -> Rows:
+    """Rows with no area where the other date has none for the same layer."""
+    from dataclasses import replace
+
+    valid = {}
+    for layer in set(other.layer):
+        rows = other.where(other.layer == layer)
+        held = np.zeros(int(rows.group.max(initial=-1)) + 1, dtype=bool)
+        held[rows.group[rows.area > 0]] = True
+        valid[layer] = held
+    keep = np.asarray([valid[layer][group] for layer, group in zip(mine.layer, mine.group, strict=True)], dtype=np.float64)
+    sums = {name: getattr(mine, name) * keep for name in ("area", "sum", "sum_sq", "cross", "bin_sq")}
+    return replace(mine, **sums)
+
+
+def _looked_up(codes: NDArray[np.int64], names: Mapping[int, str]) -> Names:
+    values, place = np.unique(codes, return_inverse=True)
+    return np.asarray([names.get(int(value), "") for value in values], dtype=object)[place]
+
+
+def _stacked(parts: list[Rows]) -> Rows:
+    from dataclasses import fields
+
+    return Rows(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Rows)})
+
+
+class RasterOutput:
+    """Writes tiles of a map into a plain GeoTIFF beside its place, and turns it into a COG at the end."""
+
+    def __init__(self, path: Path, setup: Setup, tags: Mapping[str, str]) -> None:
+        self._path = path
+        self._tags = dict(tags)
+        self._beside = path.with_name(f".{path.name}.{os.getpid()}.tif")
+        grid = setup.grid
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._dataset = rasterio.open(
+            self._beside, "w", driver="GTiff", dtype="float32", count=1, width=grid.width, height=grid.height, crs=horizontal_crs(grid.crs).to_wkt(),
+            transform=rasterio.Affine(*grid.transform), nodata=float("nan"), tiled=True, blockxsize=512, blockysize=512, compress="zstd",
+            zstd_level=1, sparse_ok=True, bigtiff="if_safer",
+        )  # fmt: skip
+        self._lock = threading.Lock()
+
+    def done(self, tile: Tile) -> bool:
+        """No tile of a map is kept from an earlier run."""
+        return False
+
+    def put(self, tile: Tile, result: NDArray[np.float32]) -> None:
+        """Write a tile."""
+        with self._lock:
+            self._dataset.write(result, 1, window=rasterio.windows.Window(tile.col_off, tile.row_off, tile.width, tile.height))
+
+    def finish(self) -> None:
+        """Make the COG, read every block of it again, and give it its name (threaded writes hide a full disk)."""
+        self._dataset.close()
+        whole = self._path.with_name(f".{self._path.name}.{os.getpid()}.cog.tif")
+        try:
+            with rasterio.open(self._beside, "r+") as dataset:
+                dataset.update_tags(**self._tags)
+                dataset.set_band_unit(1, self._tags["UNIT"])
+            copy(
+                self._beside, whole, driver="COG", compress="ZSTD", level=9, predictor="FLOATING_POINT", overview_resampling="average", blocksize=512
+            )
+            with rasterio.open(whole) as dataset:
+                for _, window in dataset.block_windows(1):
+                    dataset.read(1, window=window)
+            os.replace(whole, self._path)
+        finally:
+            self.discard()
+            whole.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what was begun."""
+        if not self._dataset.closed:
+            self._dataset.close()
+        self._beside.unlink(missing_ok=True)
+
+
+def write_map(setup: Setup, function: MapFunction, path: Path, engine: Engine, progress: Progress | None) -> None:
+    """Write a map as a cloud-optimized GeoTIFF with a QGIS style beside it."""
+    request = function.request
+    tags = {
+        "TITLE_ZH": map_title(request, "zh"), "TITLE_EN": map_title(request, "en"), "UNIT": request.unit,
+        "POOLS": " ".join(request.pools), "ECOSYSTEMS": " ".join(request.ecosystems), "YEAR": str(request.year),
+        "YEAR_FROM": str(request.year_from or ""), "RUN_TITLE": setup.config.run.title,
+    }  # fmt: skip
+    if setup.config.demo:
+        tags["DEMO"] = str(setup.config.demo.get("note_en", "demonstration"))
+    output = RasterOutput(path, setup, tags)
+    try:
+        map_windows(setup.stack, setup.coverage(), function, output, engine=engine, progress=progress)
+        output.finish()
+    except BaseException:
+        output.discard()
+        raise
+
+
+def map_title(request: MapRequest, language: Any) -> str:
+    """The title of a map."""
+    pools = text("map.all_pools", language) if len(request.pools) > 1 else text(f"pool.{request.pools[0]}", language)
+    lands = text("map.all_ecosystems", language) if len(request.ecosystems) > 1 else text(f"words.{request.ecosystems[0]}", language)
+    if request.year_from is None:
+        return text("map.stock", language, pools=pools, lands=lands, year=request.year)
+    return text("map.change", language, pools=pools, lands=lands, first=request.year_from, last=request.year)
+
+
+__all__ = ["DEAD_MATTER", "MapFunction", "MapRequest", "map_title", "request_of", "write_map"]
