@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from aoi.findings import Finding, InputError, finding, stop_on_errors
 from aoi.texts import LANGUAGES, current_language, text
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from sinks import tables
 from sinks.accounting.balance import balance
+from sinks.accounting.bin_bounds import bin_bounds
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
 from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
+from sinks.accounting.pools import methods_of
 from sinks.accounting.removals import lookup_difference, removal_leaves
 from sinks.accounting.rows import MISSING_CODE, Reading, pair_cells, year_cells
 from sinks.accounting.stocks import Leaves, stock_leaves
@@ -256,6 +259,7 @@ def snapshot(setup: Setup) -> None:
             "rule": config.zones.rule, "cell_area": config.grid.cell_area, "product": setup.product,
             "change": config.layers[LAND_COVER].change, "missing_fraction": config.limits.missing_fraction,
             "layers": {name: asdict(unit) for name, unit in value_units(config).items()},
+            "edges": {layer.name: layer.edges for layer in setup.plan.values},
             "mapped": {name: sorted(names) for name, names in mapped_ecosystems(config).items()},
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
@@ -307,6 +311,7 @@ class Inventory:
     prepared: Prepared
     knowledge: Knowledge
     policy: PolicySection
+    bins: NDArray[np.int64]
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -341,7 +346,8 @@ def read_inventory(out: Path) -> Inventory:
     )  # fmt: skip
     strata = tables.STRATA.read(out / "tables" / "strata.csv")
     reading = _reading_of(inputs)
-    years = year_cells(tables.ACTIVITY_YEAR.read(out / "tables" / "activity_year.csv"), strata, reading)
+    by_year = tables.ACTIVITY_YEAR.read(out / "tables" / "activity_year.csv")
+    years = year_cells(by_year, strata, reading)
     pairs = pair_cells(tables.ACTIVITY_PAIR.read(out / "tables" / "activity_pair.csv"), strata, reading)
     prepared = prepare(years, pairs, knowledge, lookup)
     gaps = lookup.gaps("factors")
@@ -349,7 +355,7 @@ def read_inventory(out: Path) -> Inventory:
         raise InputError(gaps)
     return Inventory(
         settings=settings, factors=factors, zones=tables.ZONES.read(out / "tables" / "zones.csv"), prepared=prepared, knowledge=knowledge,
-        policy=PolicySection.model_validate(settings["policy"]),
+        policy=PolicySection.model_validate(settings["policy"]), bins=by_year["bin"].to_numpy(dtype=np.int64),
     )  # fmt: skip
 
 
@@ -459,8 +465,16 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         tables.REMOVALS: with_interval(removals, "removal_tCO2e_per_year", MISSING_IN_REMOVALS),
         tables.BALANCE: balance(prepared, result, all_stocks),
         tables.SUMMARY: summary(stocks, removals, groups_of_zones(inventory.zones), missing),
+        tables.BIN_BOUNDS: _bounds(inventory),
         tables.FACTORS_USED: factor_rows(inventory),
     }
+
+
+def _bounds(inventory: Inventory) -> pd.DataFrame:
+    methods = {key: method.id for key, method in methods_of(inventory.knowledge).items()}
+    edges = {name: tuple(values) for name, values in inventory.settings["edges"].items()}
+    found = bin_bounds(inventory.prepared.years, inventory.bins, edges, methods, inventory.knowledge)
+    return found[found["year"].isin(inventory.years)]
 
 
 def _of_years(leaves: Leaves, years: tuple[int, ...]) -> Leaves:
@@ -537,6 +551,9 @@ def evaluated(inventory: Inventory) -> Result:
     return evaluate(inventory.prepared, inventory.factors.value[None, :])
 
 
+_SUMMARISED = (tables.SUMMARY, tables.ZONES, tables.FACTORS_USED, tables.BIN_BOUNDS)
+
+
 def keep_summary(out: Path, found: Sequence[Finding] | None) -> str:
     """Write the summary in words in both languages, and the findings; returns it in the language of the user.
 
@@ -549,10 +566,10 @@ def keep_summary(out: Path, found: Sequence[Finding] | None) -> str:
         write_json(out / "findings.json", {language: [one.as_dict(language) for one in found] for language in LANGUAGES})
     kept = read_json(out / "findings.json") or {}
     settings = read_json(out / "inputs" / "settings.json")
-    frames = {table: table.read(out / "tables" / f"{table.name}.csv") for table in (tables.SUMMARY, tables.ZONES, tables.FACTORS_USED)}
+    frames = {table: table.read(out / "tables" / f"{table.name}.csv") for table in _SUMMARISED}
     for language in LANGUAGES:
         lines = [f"{one['id']} {one['message']}: {one['where']}" for one in kept.get(language, [])]
-        words = summary_words(frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], lines, language)
+        words = summary_words(frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language)
         replace_file(out / f"summary.{language}.md", words.encode("utf-8"))
     return (out / f"summary.{current_language()}.md").read_text(encoding="utf-8")
 

@@ -222,6 +222,14 @@ SUMMARY = Table(
     ),
 )  # fmt: skip
 
+BIN_BOUNDS = Table(
+    name="bin_bounds", title_zh="分级误差上界", title_en="Bounds of bin errors", row_per="zone, year, ecosystem, pool",
+    columns=(
+        ZONE, YEAR, ECOSYSTEM, POOL,
+        _decimal("bound_tC", "误差上界", "Most that density bins can miss the pixels", "t C", minimum=0, decimals=6),
+    ),
+)  # fmt: skip
+
 FACTORS_USED = Table(
     name="factors_used", title_zh="所用系数", title_en="Factors used", row_per="factor",
     columns=(
@@ -273,7 +281,7 @@ INPUTS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, FACTORS_USED, INPUTS,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, BIN_BOUNDS, FACTORS_USED, INPUTS,
 )  # fmt: skip
 
 __all__ = ["DICTIONARY", "OUTPUT_TABLES"]

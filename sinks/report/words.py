@@ -13,14 +13,15 @@ _WAN = 10_000.0
 
 
 def summary_words(
-    summary: pd.DataFrame, zones: pd.DataFrame, settings: Mapping[str, Any], factors: pd.DataFrame, findings: Sequence[str], language: Language
-) -> str:
+    summary: pd.DataFrame, zones: pd.DataFrame, settings: Mapping[str, Any], factors: pd.DataFrame, bounds: pd.DataFrame,
+    findings: Sequence[str], language: Language,
+) -> str:  # fmt: skip
     """The summary of a run: what it is, stock and sink of the region and of every zone, what is missing.
 
     Parameters
     ----------
     summary, zones, factors : DataFrame
-        Tables of the run: summary, zones, factors_used.
+        Tables of the run: summary, zones, factors_used (and ``bounds``: bin_bounds).
     settings : mapping
         Settings of the run.
     findings : sequence of str
@@ -42,6 +43,8 @@ def summary_words(
     lines += ["", f"## {say('caveats')}", "", say("unverified", n=len(unverified), all=len(factors))]
     lines += [f"  - {row.id} = {row.value:g} {row.unit} [{row.tag}]" for row in unverified.itertuples()]
     lines += [say("interval"), say("approaches")]
+    if len(bounds):
+        lines.append(say("bins", bound=f"{bounds.groupby('year')['bound_tC'].sum().max():,.1f}"))
     if findings:
         lines += ["", f"## {say('findings')}", "", *(f"- {line}" for line in findings)]
     return "\n".join(lines) + "\n"
@@ -111,13 +114,18 @@ def _removal_sentence(rows: pd.DataFrame, year: int, approach: str, say: Any) ->
 def _wan(row: Any) -> str:
     if row is None or row["value_flag"] != "V":
         return "NE"
-    return f"{row['value'] / _WAN:,.1f}"
+    return _tenths(row["value"])
+
+
+def _tenths(tonnes: float) -> str:
+    """Tonnes in units of ten thousand with one decimal; no negative zero."""
+    return f"{round(tonnes / _WAN, 1) + 0.0:,.1f}"
 
 
 def _interval(row: Any, say: Any) -> str:
     if pd.isna(row["low"]):
         return ""
-    return say("bounds", low=f"{row['low'] / _WAN:,.1f}", high=f"{row['high'] / _WAN:,.1f}")
+    return say("bounds", low=_tenths(row["low"]), high=_tenths(row["high"]))
 
 
 def _zone_table(summary: pd.DataFrame, zones: pd.DataFrame, years: Sequence[int], say: Any, language: Language) -> list[str]:

@@ -1,0 +1,55 @@
+"""``sinks demo``: the whole of it on bundled inputs, checked against the known truth of its scenario."""
+
+from pathlib import Path
+
+import click
+
+from aoi.findings import stop_on_errors
+from aoi.texts import text
+from sinks.checking import check_inputs
+from sinks.commands.shared import engine_of, engine_options, output_options, progress, stop_on_owners
+from sinks.demo.check import DemoCheck, check_demo
+from sinks.demo.scenario import write_demo
+from sinks.pipeline import account, keep_summary, snapshot, tabulate
+from sinks.provenance import locked
+from sinks.setup import set_up
+
+MOST_SHOWN = 20
+
+
+@click.command(help=text("help.demo"))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), default=Path("sinks-demo"))
+@click.option("--cells", type=click.IntRange(10_000, 2_000_000_000), help=text("option.cells"))
+@engine_options
+@output_options
+def command(
+    folder: Path, cells: int | None, threads: int | None, workers: int | None, scheduler: str | None, window: int, quiet: bool, as_json: bool
+) -> None:
+    """Write the demonstration project, run it, and hold the result against its truth."""
+    stop_on_owners()
+    run_file = write_demo(folder, cells=cells)
+    setup = set_up(run_file)
+    if not quiet:
+        click.echo(text("demo.written", folder=folder.as_posix(), width=setup.grid.width, height=setup.grid.height))
+    with locked(setup.out):
+        found = [*setup.findings, *stop_on_errors(check_inputs(setup))]
+        with progress(text("progress.tabulate"), quiet) as show:
+            tabulate(setup, engine_of(threads, workers, scheduler, window), show)
+        snapshot(setup)
+        account(setup.out)
+        summary = keep_summary(setup.out, found)
+    checks = check_demo(folder, setup.out)
+    if not quiet:
+        click.echo(summary)
+    _report(checks, folder)
+
+
+def _report(checks: list[DemoCheck], folder: Path) -> None:
+    """Say whether the demonstration came out as it must; leave with an error when it did not."""
+    failed = [check for check in checks if not check.ok]
+    for check in failed[:MOST_SHOWN]:
+        click.echo(check.message(), err=True)
+    click.echo(text("demo.check.failed", n=len(checks), failed=len(failed)) if failed else text("demo.check.passed", n=len(checks)))
+    click.echo(text("run.done", folder=(folder / "out").as_posix()))
+    if failed:
+        raise click.exceptions.Exit(1)
