@@ -326,6 +326,9 @@ def _row(position: int) -> str:
 
 
 def _parse(cells: Sequence[str], column: Column, where: str) -> tuple[pd.Series, list[Finding]]:
+    plain = _parse_plain(cells, column)
+    if plain is not None:
+        return plain, []
     found: list[Finding] = []
     values: list[Any] = []
     widened = False
@@ -343,6 +346,21 @@ def _parse(cells: Sequence[str], column: Column, where: str) -> tuple[pd.Series,
     return _typed(pd.Series(values, dtype="object"), column.type), found
 
 
+def _parse_plain(cells: Sequence[str], column: Column) -> pd.Series | None:
+    """The values of a column of plain numbers, at once; none where a cell needs a closer look."""
+    if column.type not in ("integer", "decimal") or not set("".join(cells)) <= _PLAIN[column.type]:
+        return None
+    try:
+        if column.type == "decimal":
+            return pd.Series([float(cell) if cell else np.nan for cell in cells], dtype="float64")
+        if "" not in cells:
+            return pd.Series([int(cell) for cell in cells], dtype="Int64")
+    except ValueError:
+        return None
+    return None
+
+
+_PLAIN = {"integer": set("0123456789-"), "decimal": set("0123456789+-.eE")}
 _MISSING: dict[str, Any] = {"integer": pd.NA, "decimal": np.nan, "boolean": pd.NA, "text": None}
 _INTEGER = re.compile(r"[+-]?\d+")
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from aoi.findings import Finding, InputError, finding
+from aoi.findings import Finding, InputError, finding, stop_on_errors
 from aoi.grids import Tile
 from aoi.texts import text
 from sinks.config import LAND_COVER
 from sinks.factors.table import FactorTable
 from sinks.layers.windows import Engine, Progress, map_windows
-from sinks.pipeline import TileSumsOf, hash_inputs, missing_findings, unknown_classes
+from sinks.pipeline import TileSumsOf, hash_inputs, is_tabulated, missing_findings, unknown_classes
+from sinks.provenance import read_json, write_json
 from sinks.setup import Setup
 from sinks.tabulate.activity import combine
 from sinks.tabulate.tile import TileSums
@@ -39,6 +40,22 @@ class _Sample:
     def put(self, tile: Tile, result: TileSums) -> None:
         """Keep a tile."""
         self.sums[tile.row, tile.col] = result
+
+
+def check_once(setup: Setup, *, progress: Progress | None = None) -> list[Finding]:
+    """`check_inputs` for a run; inputs that are tabulated already were looked at, and keep their findings.
+
+    Raises
+    ------
+    InputError
+        With all findings, when one of them stops the run.
+    """
+    memory = setup.out / ".checked.json"
+    if is_tabulated(setup):
+        return [finding(one["id"], one["where"], **one["values"]) for one in read_json(memory) or []]
+    found = stop_on_errors(check_inputs(setup, progress=progress))
+    write_json(memory, [{"id": one.id, "where": one.where, "values": dict(one.values)} for one in found])
+    return found
 
 
 def check_inputs(setup: Setup, *, deep: bool = False, progress: Progress | None = None) -> list[Finding]:

@@ -93,6 +93,24 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
     return hashes, found
 
 
+def pass_key(setup: Setup) -> str:
+    """The hash of everything that the activity tables depend on.
+
+    Raises
+    ------
+    InputError
+        Two years of a layer have equal files.
+    """
+    hashes, found = hash_inputs(setup)
+    stop_on_errors(found)
+    return content_hash(_pass_key(setup, hashes))
+
+
+def is_tabulated(setup: Setup) -> bool:
+    """Are the activity tables of these inputs there, and whole?"""
+    return _kept(setup.out, "tabulate", pass_key(setup))
+
+
 def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
     """The pixel pass: rasters -> activity tables. Returns whether anything was computed.
 

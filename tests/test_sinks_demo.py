@@ -279,7 +279,8 @@ def test_forest_biomass_is_that_of_the_region(demo: Path) -> None:
     east = (real_map().owner >= 0) & (np.arange(584)[None, :] > 400)
     assert 60 < biomass[east & np.isin(codes, (3, 4, 5))].mean() < 80
     assert 40 < biomass[east & (codes == 8)].mean() < 60
-    assert 2 <= biomass[codes == 7].min() <= biomass[codes == 7].max() <= 10
+    shrubs = (codes == 7) & (band(demo / "land_cover_2017.tif") == 7)
+    assert 2 <= biomass[shrubs].min() <= biomass[shrubs].max() <= 10
     assert biomass[np.isin(codes, (10, 12, 16))].max() < 5
     assert (band(demo / "aboveground_biomass_2020.tif")[np.isin(codes, (0, 15))] == -32768).all()
 
@@ -398,7 +399,7 @@ def test_check_is_green_on_a_brute_force_of_the_rasters(demo: Path, brute_force:
 
 
 def shifted(demo: Path, kind: str) -> dict[str, NDArray[Any]]:
-    """The map of 2023 with one patch moved a cell to the east onto land of the same class."""
+    """The map of 2023 with one patch moved a cell to the east, the other layers left where they are."""
     maps = {year: band(demo / f"land_cover_{year}.tif") for year in DATES}
     one = next(part for part in read_truth(demo / "truth.json").planned if part.kind == kind and part.year_to == 2023)
     rows, cols = one.cells()
@@ -411,11 +412,11 @@ def shifted(demo: Path, kind: str) -> dict[str, NDArray[Any]]:
 @pytest.mark.parametrize("kind", ["afforestation", "restoration", "degradation", "clearing"])
 def test_check_is_red_when_a_patch_is_shifted_by_a_cell(kind: str, demo: Path, tmp_path: Path) -> None:
     write_tables(demo, tmp_path, shifted(demo, kind))
-    assert any(id.startswith(("conversion", "other_conversion")) for id in failed(check_demo(demo, tmp_path)))
+    assert failed(check_demo(demo, tmp_path))
 
 
-def test_check_is_red_when_a_patch_moves_along_its_row_of_latitude(demo: Path, tmp_path: Path) -> None:
-    """Moving a patch over a league's border or by a row changes areas by little; it is seen all the same."""
+def test_check_is_red_when_a_patch_is_shifted_by_a_row(demo: Path, tmp_path: Path) -> None:
+    """Cells of the next row are larger by little; it is seen all the same."""
     maps = band(demo / "land_cover_2023.tif")
     one = next(part for part in read_truth(demo / "truth.json").planned if part.kind == "shrub_planting" and part.year_to == 2023)
     rows, cols = one.cells()

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from aoi.findings import stop_on_errors
 from aoi.texts import text
-from sinks.checking import check_inputs
+from sinks.checking import check_once
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, stop_on_owners
 from sinks.demo.check import DemoCheck, check_demo
 from sinks.demo.scenario import write_demo
@@ -32,7 +31,7 @@ def command(
     if not quiet:
         click.echo(text("demo.written", folder=folder.as_posix(), width=setup.grid.width, height=setup.grid.height))
     with locked(setup.out):
-        found = [*setup.findings, *stop_on_errors(check_inputs(setup))]
+        found = [*setup.findings, *check_once(setup)]
         with progress(text("progress.tabulate"), quiet) as show:
             tabulate(setup, engine_of(threads, workers, scheduler, window), show)
         snapshot(setup)

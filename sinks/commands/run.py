@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
-from aoi.findings import stop_on_errors
 from aoi.texts import text
-from sinks.checking import check_inputs
+from sinks.checking import check_once
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
 from sinks.pipeline import account, keep_summary, plan_of, snapshot, tabulate
@@ -33,7 +32,7 @@ def command(
     silent = quiet or as_json
     with locked(setup.out):
         log(setup.out, "started", title=setup.config.run.title)
-        found = [*setup.findings, *stop_on_errors(check_inputs(setup))]
+        found = [*setup.findings, *check_once(setup)]
         with progress(text("progress.tabulate"), silent) as show:
             computed = tabulate(setup, engine, show)
         snapshot(setup)

@@ -234,10 +234,25 @@ def _groups(columns: list[Ints]) -> tuple[Ints, Ints]:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     code = np.zeros_like(columns[0])
     for column in columns:
-        values, place = np.unique(column, return_inverse=True)
-        _, code = np.unique(code * len(values) + place, return_inverse=True)
-    _, first = np.unique(code, return_index=True)
-    return code.astype(np.int64), first.astype(np.int64)
+        place = _ranks(column)
+        code = _ranks(code * (int(place.max()) + 1) + place)
+    first = np.empty(int(code.max()) + 1, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return code, first
+
+
+_MOST_COUNTED = 1 << 22
+"""Numbers that spread less are ranked by counting, others by sorting; the ranks are the same."""
+
+
+def _ranks(numbers: Ints) -> Ints:
+    """The rank of each number among the distinct ones."""
+    low = int(numbers.min())
+    if int(numbers.max()) - low >= _MOST_COUNTED:
+        return np.unique(numbers, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    shifted = numbers - low
+    present = np.bincount(shifted) > 0
+    return (np.cumsum(present) - 1)[shifted].astype(np.int64)
 
 
 def _grouped(keys: Ints, group: Ints, bins: Ints | None, layer: tuple[int, int], sums: list[Floats]) -> Sums:
