@@ -114,6 +114,7 @@ def horizontal_crs(text: str) -> CRS:
     return crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
 
 
+@lru_cache(maxsize=64)
 def _recognised(crs: CRS) -> str | None:
     """The authority code of a CRS, also one read from a raster's header, which knows no order of axes."""
     for name in ("EPSG", "ESRI"):

@@ -1,27 +1,29 @@
 """Checks of pixels before a run: a sample of tiles, or all of them, through the same pass as the run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pandas as pd
 
-from aoi.findings import Finding, InputError, finding, stop_on_errors
+from aoi.findings import Finding, InputError, finding
 from aoi.grids import Tile
-from aoi.texts import text
+from sinks.accounting.rows import MISSING_CODE
 from sinks.config import LAND_COVER
 from sinks.factors.table import FactorTable
+from sinks.layers.inputs import shared_by_years
 from sinks.layers.windows import Engine, Progress, map_windows
-from sinks.pipeline import TileSumsOf, hash_inputs, is_tabulated, missing_findings, unknown_classes
-from sinks.provenance import read_json, write_json
-from sinks.setup import Setup
+from sinks.legends.legend import land_classes
+from sinks.provenance import HashMemory
+from sinks.setup import Setup, mapped_ecosystems
 from sinks.tabulate.activity import combine
-from sinks.tabulate.tile import TileSums
+from sinks.tabulate.tile import TileSums, tile_sums
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 
 SAMPLE_TILES = 12
-SUSPECTS = {2.0: "dry_matter", C_TO_CO2: "co2", 10.0: "kg_m2", 100.0: "g_m2", 1000.0: "kg"}
-"""Factors by which a wrong unit or basis shows itself (FAULTS R11)."""
+SUSPECTS = {2.0: "dry_matter / carbon", C_TO_CO2: "co2 / carbon", 10.0: "kg m-2 / t ha-1", 100.0: "g m-2 / t ha-1", 1000.0: "kg / t"}
+"""Factors by which a wrong unit or basis shows itself (FAULTS R11), in signs that need no language."""
 NEAR = 0.08
 """A ratio this near to a suspect (relative) is named although the value is possible."""
 
@@ -30,32 +32,16 @@ NEAR = 0.08
 class _Sample:
     """Keeps sums of chosen tiles in memory."""
 
-    chosen: frozenset[tuple[int, int]] | None
+    chosen: frozenset[tuple[int, int]]
     sums: dict[tuple[int, int], TileSums] = field(default_factory=dict)
 
     def done(self, tile: Tile) -> bool:
         """Tiles that are not in the sample count as done."""
-        return self.chosen is not None and (tile.row, tile.col) not in self.chosen
+        return (tile.row, tile.col) not in self.chosen
 
     def put(self, tile: Tile, result: TileSums) -> None:
         """Keep a tile."""
         self.sums[tile.row, tile.col] = result
-
-
-def check_once(setup: Setup, *, progress: Progress | None = None) -> list[Finding]:
-    """`check_inputs` for a run; inputs that are tabulated already were looked at, and keep their findings.
-
-    Raises
-    ------
-    InputError
-        With all findings, when one of them stops the run.
-    """
-    memory = setup.out / ".checked.json"
-    if is_tabulated(setup):
-        return [finding(one["id"], one["where"], **one["values"]) for one in read_json(memory) or []]
-    found = stop_on_errors(check_inputs(setup, progress=progress))
-    write_json(memory, [{"id": one.id, "where": one.where, "values": dict(one.values)} for one in found])
-    return found
 
 
 def check_inputs(setup: Setup, *, deep: bool = False, progress: Progress | None = None) -> list[Finding]:
@@ -66,22 +52,124 @@ def check_inputs(setup: Setup, *, deep: bool = False, progress: Progress | None 
     deep : bool
         All tiles and all hashes instead of a sample.
     """
-    found: list[Finding] = []
-    if deep:
-        found += hash_inputs(setup)[1]
+    found = hash_inputs(setup)[1] if deep else []
     coverage = setup.coverage()
     touched = [(tile.row, tile.col) for tile in coverage.tiles()]
-    step = max(1, len(touched) // SAMPLE_TILES)
-    sample = _Sample(None if deep else frozenset(touched[::step]))
+    step = 1 if deep else max(1, len(touched) // SAMPLE_TILES)
+    sample = _Sample(frozenset(touched[::step]))
+    unusable: list[Finding] = []
     try:
-        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), sample, engine=Engine(), progress=progress)
+        map_windows(setup.stack, coverage, partial(tile_sums, plan=setup.plan), sample, engine=Engine(), salvage=True, progress=progress)
     except InputError as error:
-        return [*found, *error.findings]
-    activity = combine([sample.sums[key] for key in sorted(sample.sums)], setup.plan, coverage.codes).year
-    found += unknown_classes(setup, activity)
-    if deep:
-        found += missing_findings(setup, activity)
-    return found + check_magnitude(setup, activity)
+        unusable = error.findings
+    activity = combine([sample.sums[key] for key in sorted(sample.sums)], setup.plan, coverage.codes)
+    found += [*unusable, *unknown_classes(setup, activity.year), *unknown_strata(setup, activity.year, activity.strata)]
+    if step == 1:
+        found += missing_findings(setup, activity.year, besides=_layers_of(setup, unusable))
+    return found + check_magnitude(setup, activity.year)
+
+
+def check_activity(setup: Setup, year: pd.DataFrame, strata: pd.DataFrame) -> list[Finding]:
+    """Findings that the activity of a whole pass shows: unknown classes, missing data, units that do not fit."""
+    return [*unknown_classes(setup, year), *unknown_strata(setup, year, strata), *missing_findings(setup, year), *check_magnitude(setup, year)]
+
+
+def _layers_of(setup: Setup, found: Sequence[Finding]) -> frozenset[str]:
+    """Layers whose files have findings: what they lack is told by these."""
+    labels = {one.where for one in found}
+    return frozenset(source.layer for source in setup.sources if source.label in labels)
+
+
+def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:
+    """SHA-256 of every raster by label; two years of a layer with equal files are an error, with some equal files a warning."""
+    memory = HashMemory(setup.out / ".hashes.json")
+    hashes: dict[str, str] = {}
+    for number, source in enumerate(setup.sources):
+        try:
+            hashes[source.label] = memory.sha256(source.label, source.path)
+        except OSError as error:
+            raise InputError(finding("E-FILE-02", source.label, reason=error.strerror or type(error).__name__)) from error
+        if progress is not None:
+            progress(number + 1, len(setup.sources))
+    memory.keep()
+    return hashes, [one for layer in setup.stack.layers for one in _equal_years(setup, layer.name, hashes)]
+
+
+def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:
+    """Files of a layer that are copies of another year's."""
+    found = []
+    for first, last, shared, alike in shared_by_years(setup.sources, layer, hashes):
+        copies = [f"{one} = {other}" for one, other in shared if one != other]
+        if copies:
+            found.append(finding("E-YEAR-02" if alike else "W-YEAR-03", f"layers.{layer}", file=", ".join(copies), years=f"{first}, {last}"))
+    return found
+
+
+def unknown_classes(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
+    """Class codes that the legend does not know, named with their area (FAULTS R12)."""
+    areas = _areas(setup, activity)
+    found = []
+    for year, legend in setup.legends.items():
+        if legend is None:
+            continue
+        by_code = areas[(areas["year"] == year) & (areas["class"] != MISSING_CODE)].groupby("class")["area_ha"].sum()
+        unknown = [code for code in by_code.index if int(code) not in legend.codes]
+        if unknown:
+            found.append(finding("E-CLASS-01", f"layers.land_cover.{year}", codes=_with_areas(by_code, unknown), legend=legend.id))
+    return found
+
+
+def unknown_strata(setup: Setup, activity: pd.DataFrame, strata: pd.DataFrame) -> list[Finding]:
+    """Codes of stratum layers that their table of names does not know, named with their area."""
+    areas = _areas(setup, activity).merge(strata, on="stratum", how="left")
+    found = []
+    for name, names in setup.stratum_values.items():
+        by_code = areas[areas[name] != MISSING_CODE].groupby(name)["area_ha"].sum()
+        unknown = [code for code in by_code.index if int(code) not in names]
+        if unknown:
+            layer = setup.config.layers[setup.config.strata[name]]
+            place = f"layers.{setup.config.strata[name]}"
+            found.append(finding("E-STRATA-03", place, codes=_with_areas(by_code, unknown), legend=layer.legend))
+    return found
+
+
+def _areas(setup: Setup, activity: pd.DataFrame) -> pd.DataFrame:
+    """Areas of the first zone set by class and stratum."""
+    return activity[(activity["layer"] == LAND_COVER) & activity["zone"].isin(setup.zone_sets[0].codes)]
+
+
+def _with_areas(by_code: "pd.Series[float]", codes: Sequence[int]) -> str:
+    return ", ".join(f"{code}: {by_code[code]:.2f} ha" for code in codes)
+
+
+def missing_findings(setup: Setup, activity: pd.DataFrame, besides: frozenset[str] = frozenset()) -> list[Finding]:
+    """Zones that a layer leaves without data beyond the limit; not of the layers ``besides``, which have findings of their own."""
+    limit = setup.config.limits.missing_fraction
+    found = []
+    land = activity[activity["layer"] == LAND_COVER]
+    for (zone, year), rows in land.groupby(["zone", "year"]):
+        total = rows["area_ha"].sum()
+        share = rows.loc[rows["class"] == MISSING_CODE, "area_ha"].sum() / total if total > 0 else 0.0
+        if share > limit and LAND_COVER not in besides:
+            found.append(finding("E-MISSING-01", f"layers.land_cover.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
+    units = mapped_ecosystems(setup.config)
+    for (zone, year, layer), rows in activity[activity["layer"] != LAND_COVER].groupby(["zone", "year", "layer"]):
+        mine = rows[_in_ecosystems(setup, rows, int(year), units.get(layer, frozenset()))]
+        total = mine["area_ha"].sum() + mine["missing_ha"].sum()
+        share = mine["missing_ha"].sum() / total if total > 0 else 0.0
+        if share > limit and layer not in besides:
+            found.append(finding("E-MISSING-01", f"layers.{layer}.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
+    return found
+
+
+def _in_ecosystems(setup: Setup, rows: pd.DataFrame, year: int, ecosystems: frozenset[str]) -> "pd.Series[bool]":
+    """Rows of classes of the inventoried ecosystems that a layer speaks of."""
+    legend = setup.legends.get(year)
+    if legend is None:
+        return rows["class"] != MISSING_CODE
+    known = dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True))
+    codes = [code for code, name in zip(legend.codes, legend.land_classes, strict=True) if known[name] in ecosystems and known[name] != "other"]
+    return rows["class"].isin(codes)
 
 
 def check_magnitude(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
@@ -119,12 +207,9 @@ def _judged(mean: float, setup: Setup, *, declared: bool, cells: int) -> list[Fi
     if mean <= 0:
         return []
     best, kind = min(ratios, key=lambda one: abs(math.log(mean / typical / one[0])))
-    shown = {"factor": f"{best:.4g}", "meaning": text(f"suspect.{kind}")}
+    shown = {"factor": f"{best:.4g}", "meaning": kind}
     if not low <= mean <= high:
         return [finding("W-UNIT-05" if declared else "E-UNIT-04", where, **said, **shown)]
     if abs(mean / typical / best - 1) < NEAR:
         return [finding("W-UNIT-05", where, **said, **shown)]
     return []
-
-
-

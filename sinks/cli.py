@@ -91,7 +91,12 @@ def show_findings(findings: Sequence[Finding], as_json: bool = False) -> None:
         click.echo(json.dumps({"findings": [one.as_dict() for one in findings]}, ensure_ascii=False, indent=1))
         return
     for one in findings:
-        click.echo(one.line(), err=True)
+        click.echo(printable(one.line()), err=True)
+
+
+def printable(line: str) -> str:
+    """A line without what would steer a terminal or turn its direction: texts of files are told as they are, and no more."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
 
 
 if __name__ == "__main__":

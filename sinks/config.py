@@ -4,6 +4,7 @@ All errors of a file are found at once. Paths are kept as the user wrote them;
 they are resolved, and refused outside the allowed folders, when they are opened.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from aoi.table import decode
 from sinks.tables import POOLS, STRATUM_NAMES
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
+Text = Annotated[str, Field(min_length=1)]
+"""A name, path or unit: the empty text is none."""
 Basis = Literal["dry_matter", "carbon", "co2"]
 Resampling = Literal["nearest", "bilinear", "average", "mode"]
 
@@ -28,18 +31,18 @@ DENSITY_LAYERS = POOLS
 class Section(BaseModel):
     """A section of the file; a key that it does not name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
 
 class Run(Section):
     """What to estimate and where to put it."""
 
-    title: str = ""
+    title: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
     years: tuple[Year, ...] = Field(min_length=1)
     base_year: Year | None = None
-    output: str = "out"
+    output: Text = "out"
     seed: int = Field(default=1, ge=0)
-    roots: tuple[str, ...] = ()
+    roots: tuple[Text, ...] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> "Run":
@@ -59,15 +62,15 @@ class ZoneSection(Section):
     """Whose land is measured: the built-in leagues or a file."""
 
     builtin: Literal["leagues"] | None = None
-    file: str | None = None
-    layer: str | None = None
-    code: str = "adcode"
-    name: str = "name_zh"
-    parent: str | None = None
+    file: Text | None = None
+    layer: Text | None = None
+    code: Text = "adcode"
+    name: Text = "name_zh"
+    parent: Text | None = None
     rule: Literal["coverage", "centre"] = "coverage"
     tiling: bool = False
-    crs: str | None = None
-    encoding: str | None = None
+    crs: Text | None = None
+    encoding: Text | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "ZoneSection":
@@ -79,19 +82,19 @@ class ZoneSection(Section):
 class ParcelSection(Section):
     """Project parcels, crossed with the zones in the same pass."""
 
-    file: str
-    layer: str | None = None
-    code: str = "parcel"
-    project: str = "project"
-    programme: str = "programme"
-    vintage: str = "vintage"
+    file: Text
+    layer: Text | None = None
+    code: Text = "parcel"
+    project: Text = "project"
+    programme: Text = "programme"
+    vintage: Text = "vintage"
 
 
 class GridSection(Section):
     """The grid of the run: that of a layer or file, or a CRS with a resolution."""
 
-    like: str | None = None
-    crs: str | None = None
+    like: Text | None = None
+    crs: Text | None = None
     resolution: float | None = Field(default=None, gt=0)
     cell_area: Literal["true", "nominal"] = "true"
 
@@ -107,20 +110,20 @@ class GridSection(Section):
 class LayerSection(BaseModel):
     """One layer: its files by year, what its numbers mean, how they reach the grid."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
-    file: str | tuple[str, ...] | None = None
+    file: Text | tuple[Text, ...] | None = None
     files_mean: bool = False
-    unit: str | None = None
+    unit: Text | None = None
     basis: Basis | None = None
-    legend: str | None = None
+    legend: Text | None = None
     change: Literal["accept", "stocks_only"] | None = None
     scale: float | None = None
     offset: float | None = None
-    nodata: float | None = None
-    crs: str | None = None
+    nodata: float | None = Field(default=None, allow_inf_nan=True)
+    crs: Text | None = None
     resampling: Resampling | None = None
-    se: str | None = None
+    se: Text | None = None
     valid: tuple[float, float] | None = None
     depth_cm: int | None = Field(default=None, gt=0)
     ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
@@ -128,10 +131,13 @@ class LayerSection(BaseModel):
     @model_validator(mode="after")
     def _years_or_file(self) -> "LayerSection":
         for key, value in (self.model_extra or {}).items():
-            if not (key.isdigit() and len(key) == 4):
+            if not re.fullmatch("[0-9]{4}", key):
                 raise ValueError(f"unknown_key:{key}")
-            if not isinstance(value, str) and not (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
+            texts = value if isinstance(value, list) else [value]
+            if not texts or not all(isinstance(one, str) and one for one in texts):
                 raise ValueError(f"year_value:{key}")
+        if self.scale == 0:
+            raise ValueError("scale_zero:scale")
         if bool(self.model_extra) == (self.file is not None):
             raise ValueError("layer_years_or_file")
         if self.valid is not None and self.valid[0] > self.valid[1]:
@@ -149,13 +155,13 @@ class LayerSection(BaseModel):
 class FileSection(Section):
     """A section that names one file."""
 
-    file: str
+    file: Text
 
 
 class DensitySection(Section):
     """The plain per-class table; the depth of its soil column, where it is known."""
 
-    file: str
+    file: Text
     soil_depth_cm: int = Field(default=0, ge=0)
 
 
@@ -187,7 +193,7 @@ class Config(Section):
     factors: FileSection | None = None
     limits: LimitSection = LimitSection()
     policy: FileSection | None = None
-    demo: dict[str, Any] | None = None
+    demo: dict[str, bool | Text] | None = None
 
 
 def _listed(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
@@ -204,13 +210,32 @@ def read_config(path: Path) -> tuple[Config, list[Finding]]:
         layers without unit, basis, legend or the years of the run.
     """
     text, encoding = decode(path, path.name)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(finding("E-CONF-01", path.name, reason=str(error))) from error
-    config = parse_config(raw, path.name)
+    config = parse_config(_toml(text, path.name), path.name)
     notes = [] if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding)]
     return config, notes
+
+
+def _toml(text: str, where: str) -> dict[str, Any]:
+    """The mapping of a TOML text; what no parser takes in (too deep, a number too long) is no TOML either."""
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(finding("E-CONF-01", where, reason=str(error) or type(error).__name__)) from error
+
+
+def read_policy(path: Path, where: str) -> PolicySection:
+    """The policy of a file, checked in itself.
+
+    Raises
+    ------
+    InputError
+        With every error of the file: unreadable, not TOML, unknown or wrong keys.
+    """
+    text, _ = decode(path, where)
+    try:
+        return PolicySection.model_validate(_toml(text, where))
+    except ValidationError as error:
+        raise InputError([_as_finding(one, where) for one in error.errors()]) from error
 
 
 def parse_config(raw: Mapping[str, Any], where: str) -> Config:
@@ -235,11 +260,35 @@ def _as_finding(error: Any, where: str) -> Finding:
         return finding("E-CONF-02", place, key=error["loc"][-1])
     if message.startswith("unknown_key:"):
         return finding("E-CONF-02", place, key=message.partition(":")[2])
-    if message.startswith("year_value:"):
-        return finding("E-CONF-04", f"{place}.{message.partition(':')[2]}", value="", reason="text | [text, ...]")
+    rule, _, key = message.partition(":")
+    if rule in _WANTED:
+        return finding("E-CONF-04", f"{place}.{key}", value=_short(error["input"][key]), reason=_WANTED[rule])
     if message in _RULES:
         return finding(_RULES[message], place)
-    return finding("E-CONF-04", place, value=_short(error.get("input")), reason=error["msg"])
+    return finding("E-CONF-04", place, value=_short(error.get("input")), reason=_reason(error))
+
+
+def _reason(error: Any) -> str:
+    """What a key takes, in signs that need no language; else the words of pydantic."""
+    context = error.get("ctx", {})
+    if error["type"] == "literal_error":
+        return str(context["expected"]).replace(" or ", ", ").replace(", ", " | ")
+    kind = error["type"].partition("_")[0]
+    if error["type"] in _BOUNDS:
+        sign, name = _BOUNDS[error["type"]]
+        return f"{sign} {context[name]}"
+    return _KINDS.get(kind, str(error["msg"]))
+
+
+_WANTED = {"year_value": "text | [text, ...]", "scale_zero": "!= 0"}
+_BOUNDS = {
+    "greater_than_equal": (">=", "ge"), "greater_than": (">", "gt"), "less_than_equal": ("<=", "le"), "less_than": ("<", "lt"),
+    "string_pattern_mismatch": ("text", "pattern"), "too_short": ("n >=", "min_length"), "string_too_short": ("n >=", "min_length"),
+}  # fmt: skip
+_KINDS = {
+    "int": "integer", "float": "number", "finite": "number", "string": "text", "bool": "true | false", "tuple": "[..., ...]",
+    "dict": "[section]", "model": "[section]",
+}  # fmt: skip
 
 
 _RULES = {
@@ -260,6 +309,7 @@ def _short(value: object) -> str:
 
 def _check_layers(config: Config, where: str) -> list[Finding]:
     found: list[Finding] = []
+    classes = {LAND_COVER, *config.strata.values()}
     if LAND_COVER not in config.layers:
         found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
     used = {LAND_COVER, *VALUE_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
@@ -273,6 +323,8 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
             found.append(finding("E-UNIT-01", place, unit="-", basis="-"))
         if name == "soil_organic_carbon" and layer.depth_cm is None:
             found.append(finding("E-UNIT-02", place))
+        if layer.files_mean and name in classes:
+            found.append(finding("E-CONF-15", f"{place}.files_mean"))
         if layer.se is not None and layer.se not in config.layers:
             found.append(finding("E-CONF-14", f"{place}.se", name=layer.se, known=", ".join(sorted(config.layers))))
         missing = [year for year in config.run.dates if None not in layer.files and year not in layer.files]

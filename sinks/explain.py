@@ -4,7 +4,7 @@ The terms that are printed are those that the accounting summed; their sum is
 printed beside the number of the table.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from aoi.findings import InputError, finding
 from aoi.texts import text
 from sinks import tables
 from sinks.accounting.inventory import SOIL, Result
-from sinks.accounting.terms import Batch, with_nan_column
+from sinks.accounting.removals import LEAF, removal_parts
+from sinks.accounting.terms import Batch, Terms, with_nan_column
 from sinks.pipeline import Inventory, evaluated, read_inventory
 from sinks.units import C_TO_CO2
 
@@ -94,6 +95,8 @@ class _Work:
         self.inventory = inventory
         self.result = result
         self.values = with_nan_column(inventory.factors.value[None, :])
+        gwp = int(inventory.factors.rows("gwp_ch4")[0])
+        self.parts = removal_parts(inventory.prepared, result, inventory.policy, inventory.years, gwp, self.values).joined()
 
     def stock_leaf(self, row: dict[str, Any]) -> Leaf:
         """A leaf of the stocks."""
@@ -111,70 +114,59 @@ class _Work:
                 value = float(np.nan_to_num(self.result.chain.year_total[0, group]))
                 leaf.parts.append(Part(title, value, note=text("explain.soil_chain", year=self.inventory.dates[0])))
             else:
-                terms = [self._term(batch, number) for batch in carbon.terms.of_group(group) for number in range(len(batch.group))]
+                terms = self._terms(carbon.terms, group)
                 leaf.parts.append(Part(title, float(sum(term["value"] for term in terms)), terms))
         return leaf
 
     def removal_leaf(self, row: dict[str, Any]) -> Leaf:
-        """A leaf of the removals."""
+        """A leaf of the removals: the pieces of land that the accounting added up to it."""
         leaf = _leaf(row, tables.REMOVALS, "removal_tCO2e_per_year", "t CO2e / yr")
-        if row["approach"] == "gain_loss" and row["component"] == "increment":
-            leaf.parts = list(self._growth_parts(row))
-        elif row["approach"] == "stock_difference" and row["gas"] == "CO2":
-            leaf.parts = list(self._change_parts(row))
+        frame, values = self.parts.frame, self.parts.values[0]
+        same = frame["estimated"].to_numpy(dtype=bool).copy()
+        for name in LEAF:
+            same &= (frame[name] == row[name]).to_numpy(dtype=bool)
+        leaf.parts = [self._part(frame.iloc[place], float(values[place])) for place in np.flatnonzero(same)]
         return leaf
 
-    def _growth_parts(self, row: dict[str, Any]) -> Iterator[Part]:
-        frame = self.inventory.prepared.years.frame
-        same = (frame["zone"] == row["zone"]) & (frame["year"] == row["year"]) & (frame["land_class"] == row["land_class"])
-        terms = self.inventory.prepared.year_growth[row["pool"]]
-        for group in np.flatnonzero(same.to_numpy()):
-            found = [self._term(batch, number) for batch in terms.of_group(group) for number in range(len(batch.group))]
-            if found:
-                land = frame.iloc[group]
-                title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
-                yield Part(title, float(sum(term["value"] for term in found)) * C_TO_CO2, found, note=text("explain.to_co2"))
+    def _part(self, entry: pd.Series, value: float) -> Part:
+        """One piece of land: what it is, its value, the terms behind it."""
+        if entry["group"] >= 0:
+            return self._year_part(entry, value)
+        if entry["pair"] >= 0:
+            return self._pair_part(entry, value)
+        return Part(text("explain.later"), value)
 
-    def _change_parts(self, row: dict[str, Any]) -> Iterator[Part]:
-        entries = self.result.entries
-        frame = entries.frame
-        same = (
-            (frame["zone"] == row["zone"]) & (frame["year_to"] == row["year"]) & (frame["ecosystem"] == row["ecosystem"])
-            & (frame["land_class"] == row["land_class"]) & (frame["transition"] == row["transition"]) & (frame["pool"] == row["pool"])
-            & (frame["component"] == row["component"]) & frame["estimated"].astype(bool)
-        )  # fmt: skip
-        for place in np.flatnonzero(same.to_numpy()):
-            change = float(entries.change[0, place])
-            if self._account_of(row, change) != row["account"]:
-                continue
-            yield self._change_part(frame.iloc[place], change, row)
+    def _year_part(self, entry: pd.Series, value: float) -> Part:
+        """Growth of a year, or methane of marsh."""
+        prepared = self.inventory.prepared
+        land = prepared.years.frame.iloc[entry["group"]]
+        title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
+        if entry["gas"] == "CH4":
+            gwp = self._factor(int(self.inventory.factors.rows("gwp_ch4")[0]))
+            return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"]))
+        return Part(title, value, self._terms(prepared.year_growth[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
 
-    def _account_of(self, row: dict[str, Any], change: float) -> str:
-        """Gains and losses of converted land stand in different accounts of one key."""
-        if row["transition"] != "converted" or self.inventory.policy.unvalidated_change != "losses":
-            return str(row["account"])
-        return "memo" if change > 0 else "offset"
-
-    def _change_part(self, entry: pd.Series, change: float, row: dict[str, Any]) -> Part:
-        years = int(row["year"] - row["year_from"])
-        value = change / years * C_TO_CO2
-        arithmetic = text("explain.change", change=f"{change:.6f}", years=years, value=f"{value:.3f}")
-        group = int(entry["pair"])
-        if group < 0:
-            return Part(text("explain.later", land_from=entry["ecosystem_from"], land_to=entry["ecosystem_to"]), value, note=arithmetic)
-        land = self.inventory.prepared.pairs.frame.iloc[group]
+    def _pair_part(self, entry: pd.Series, value: float) -> Part:
+        """Carbon of land at both dates of an interval, and the step to CO2 per year."""
+        prepared = self.inventory.prepared
+        land = prepared.pairs.frame.iloc[entry["pair"]]
         title = text(
             "explain.pair", land_from=f"{land['land_class_from']} ({land['land_from']})", land_to=f"{land['land_class_to']} ({land['land_to']})",
             stratum=_strata(land, "_from"), area=f"{land['area_ha']:.3f}",
         )  # fmt: skip
-        terms: list[dict[str, Any]] = []
-        if row["pool"] != SOIL:
-            for side, pools in (("start", self.inventory.prepared.start_pools), ("end", self.inventory.prepared.end_pools)):
-                for batch in pools[row["pool"]].terms.of_group(group):
-                    terms += [{"side": side, **self._term(batch, number)} for number in range(len(batch.group))]
-        else:
-            terms = self._soil_rate(group)
-        return Part(title, value, terms, note=arithmetic)
+        if entry["pool"] == SOIL:
+            return Part(title, value, self._soil_rate(entry["pair"]), note=text("explain.cohort", first=land["year_from"], last=land["year_to"]))
+        terms = [
+            {"side": side, **term}
+            for side, pools in (("start", prepared.start_pools), ("end", prepared.end_pools))
+            for term in self._terms(pools[entry["pool"]].terms, entry["pair"])
+        ]
+        years = int(entry["year"] - entry["year_from"]) if entry["approach"] == "stock_difference" else int(land["year_to"] - land["year_from"])
+        note = text("explain.change", change=f"{value / C_TO_CO2 * years:.6f}", years=years, value=f"{value:.3f}")
+        return Part(title, value, terms, note=note)
+
+    def _terms(self, terms: Terms, group: int) -> list[dict[str, Any]]:
+        return [self._term(batch, number) for batch in terms.of_group(int(group)) for number in range(len(batch.group))]
 
     def _soil_rate(self, group: int) -> list[dict[str, Any]]:
         """Factors of the cohort of a group."""

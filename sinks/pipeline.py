@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aoi.findings import Finding, InputError, finding, stop_on_errors
+from aoi.coverage import Coverage
+from aoi.findings import Finding, InputError, errors, finding, stop_on_errors
 from aoi.texts import LANGUAGES, current_language, text
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from sinks import tables
@@ -27,10 +28,11 @@ from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.pools import methods_of
 from sinks.accounting.removals import lookup_difference, removal_leaves
-from sinks.accounting.rows import MISSING_CODE, Reading, pair_cells, year_cells
+from sinks.accounting.rows import Reading, pair_cells, year_cells
 from sinks.accounting.stocks import Leaves, stock_leaves
 from sinks.accounting.summary import groups_of_zones, summary, with_interval
 from sinks.accounting.terms import with_nan_column
+from sinks.checking import check_activity, check_inputs, hash_inputs
 from sinks.config import LAND_COVER, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.factors.table import FACTORS, FactorTable
@@ -39,7 +41,7 @@ from sinks.legends.legend import land_classes, refinements
 from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
 from sinks.report.words import summary_words
 from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
-from sinks.tabulate.activity import combine
+from sinks.tabulate.activity import Activity, combine
 from sinks.tabulate.partials import PartialStore
 from sinks.tabulate.tile import Plan, tile_sums
 from sinks.uncertainty import design
@@ -69,74 +71,58 @@ STRATUM_ROWS = Table(
 DENSITY_POOLS = {
     "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
 }  # fmt: skip
-STAGED = ".inputs"
-"""Where the inputs of an accounting wait until its tables are there."""
+INPUT_FILES = ("factors.csv", "legend.csv", "stratum_names.csv", "densities.csv", "settings.json")
+"""What the folder ``inputs`` of a run holds; nothing else in it is touched."""
+SETTINGS = frozenset({"years", "base_year", "layers", "mapped", "densities", "densities_depth_cm", "overrides", "policy"})
+"""Settings without which a folder is not that of a run."""
+STAGED, STAGED_TABLES = ".inputs", ".tables"
+"""Where the inputs of an accounting, and tables, wait until all of them are there: a run that stops leaves those of the last one."""
+STAGE = ".stage.json"
+"""What the staged activity tables were made from."""
 MISSING_IN_STOCKS = ("area", "map", "model")
 MISSING_IN_REMOVALS = ("area", "map", "model", "between_date")
 
 
-def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:
-    """SHA-256 of every raster by label; equal files for two years of a layer are an error."""
-    memory = HashMemory(setup.out / ".hashes.json")
-    hashes: dict[str, str] = {}
-    found = []
-    seen: dict[tuple[str, str], tuple[int | None, str]] = {}
-    for number, source in enumerate(setup.sources):
-        hashes[source.label] = memory.sha256(source.label, source.path)
-        key = source.layer, hashes[source.label]
-        year, label = seen.setdefault(key, (source.year, source.label))
-        if year != source.year and label != source.label:
-            found.append(finding("E-YEAR-02", f"layers.{source.layer}", file=f"{label} = {source.label}", years=f"{year}, {source.year}"))
-        if progress is not None:
-            progress(number + 1, len(setup.sources))
-    memory.keep()
-    return hashes, found
-
-
-def pass_key(setup: Setup) -> str:
-    """The hash of everything that the activity tables depend on.
+def look(setup: Setup, progress: Progress | None = None) -> None:
+    """Look at the inputs before a run: their hashes and a sample of their pixels; pixels that are tabulated already were seen.
 
     Raises
     ------
     InputError
-        Two years of a layer have equal files.
+        With all findings, when one of them stops the run.
     """
     hashes, found = hash_inputs(setup)
-    stop_on_errors(found)
-    return content_hash(_pass_key(setup, hashes))
+    if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, hashes)):
+        found += check_inputs(setup, progress=progress)
+    stop_on_errors([*setup.findings, *found])
 
 
-def is_tabulated(setup: Setup) -> bool:
-    """Are the activity tables of these inputs there, and whole?"""
-    return _kept(setup.out, "tabulate", pass_key(setup))
+def findings_of_run(setup: Setup) -> list[Finding]:
+    """Warnings and notes about the inputs of a finished run, from all of its cells."""
+    read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
+    return [*setup.findings, *hash_inputs(setup)[1], *check_activity(setup, *read)]
 
 
 def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
-    """The pixel pass: rasters -> activity tables. Returns whether anything was computed.
+    """The pixel pass: rasters -> activity tables, staged until they are settled. Returns whether anything was computed.
 
     Raises
     ------
     InputError
         Inputs that cannot be used; what was computed before stays on disk.
     """
+    staged = setup.out / STAGED_TABLES
+    shutil.rmtree(staged, ignore_errors=True)
     hashes, found = hash_inputs(setup)
-    if found:
-        raise InputError(found)
-    key = content_hash(_pass_key(setup, hashes))
-    out = setup.out / "tables"
+    stop_on_errors(found)
+    key = _tables_key(setup, hashes)
     if _kept(setup.out, "tabulate", key):
+        read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
+        stop_on_errors(check_activity(setup, *read))
         return False
     coverage = setup.coverage()
-    store = PartialStore(setup.out / "partials", key)
-    before = len(store)
-    try:
-        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, progress=progress)
-        log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
-        activity = combine(store.read(), setup.plan, coverage.codes)
-    finally:
-        store.close()
-    _changed_meanwhile(setup, hashes)
-    stop_on_errors([*unknown_classes(setup, activity.year), *missing_findings(setup, activity.year)])
+    activity = _activity(setup, coverage, hashes, engine, progress)
+    stop_on_errors(check_activity(setup, activity.year, activity.strata))
     written = {
         tables.ZONES: zone_rows(setup, coverage),
         tables.ACTIVITY_YEAR: activity.year,
@@ -145,9 +131,44 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
         tables.INPUTS: _input_rows(setup, hashes),
     }
     for table, frame in written.items():
-        write_table(table, frame, out)
-    _record(setup.out, "tabulate", key, [table.name for table in written])
+        write_table(table, frame, staged)
+    write_json(staged / STAGE, {"key": key, "names": [table.name for table in written]})
     return True
+
+
+def _activity(setup: Setup, coverage: Coverage, hashes: Mapping[str, str], engine: Engine | None, progress: Progress | None) -> Activity:
+    """The sums of all tiles; partial tables of inputs that changed meanwhile are of neither content and are thrown away."""
+    key = content_hash(_pass_key(setup, hashes))
+    store = PartialStore(setup.out / "partials", key)
+    before = len(store)
+    try:
+        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, progress=progress)
+        log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
+        activity = combine(store.read(), setup.plan, coverage.codes)
+    finally:
+        store.close()
+        changed = _changed_meanwhile(setup, hashes)
+        if changed:
+            for path in (setup.out / "partials").glob(f"{key[:32]}.sqlite*"):
+                path.unlink()
+    if changed:
+        raise InputError([finding("E-HASH-01", label) for label in changed])
+    return activity
+
+
+def settle_tables(out: Path) -> None:
+    """Put staged tables in place of those of the last run; each is there whole, the old or the new."""
+    staged, settled = out / STAGED_TABLES, out / "tables"
+    if not staged.exists():
+        return
+    stage = read_json(staged / STAGE)
+    settled.mkdir(exist_ok=True)
+    for path in sorted(staged.iterdir()):
+        if path.name != STAGE:
+            os.replace(path, settled / path.name)
+    if stage is not None:
+        _record(out, "tabulate", stage["key"], stage["names"])
+    shutil.rmtree(staged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +179,13 @@ class TileSumsOf:
 
     def __call__(self, block: Any) -> Any:
         return tile_sums(block, self.plan)
+
+
+def _tables_key(setup: Setup, hashes: Mapping[str, str]) -> str:
+    """The hash of everything that the activity tables say: the sums, and what zones and files are called."""
+    zones = [[zones.names_zh, zones.names_en, zones.parents] for zones in setup.zone_sets]
+    files = [[source.layer, source.year, source.label] for source in setup.sources]
+    return content_hash([_pass_key(setup, hashes), zones, files])
 
 
 def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
@@ -180,12 +208,11 @@ def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> None:
-    """Stop when an input changed under the pass (FAULTS R16)."""
+def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> list[str]:
+    """Labels of the inputs that changed, or went, under the pass (FAULTS R16)."""
     memory = HashMemory(setup.out / ".hashes.json")
-    changed = [source.label for source in setup.sources if memory.sha256(source.label, source.path) != hashes[source.label]]
-    if changed:
-        raise InputError([finding("E-HASH-01", label) for label in changed])
+    paths = {source.label: source.path for source in setup.sources}
+    return [label for label, path in paths.items() if not path.exists() or memory.sha256(label, path) != hashes[label]]
 
 
 def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
@@ -196,66 +223,15 @@ def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
                 how = "direct" if file.offset is not None else f"warped: {layer.resampling}"
                 source = next(one for one in setup.sources if one.label == file.label)
                 rows.append(
-                    {"file": shown(file.label), "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
+                    {"file": file.label, "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
                 )
     return pd.DataFrame(rows).drop_duplicates(["file", "layer"])
-
-
-def shown(label: str) -> str:
-    """A label without the folders of a machine: relative as the user wrote it, else the bare name."""
-    path = Path(label)
-    return path.name if path.is_absolute() or ":" in label[:3] else path.as_posix()
-
-
-def unknown_classes(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
-    """Class codes that the legend does not know, named with their area (FAULTS R12)."""
-    areas = activity[(activity["layer"] == LAND_COVER) & (activity["class"] != MISSING_CODE)]
-    areas = areas[areas["zone"].isin(setup.zone_sets[0].codes)]
-    found = []
-    for year, legend in setup.legends.items():
-        if legend is None:
-            continue
-        by_code = areas[areas["year"] == year].groupby("class")["area_ha"].sum()
-        unknown = [code for code in by_code.index if int(code) not in legend.codes]
-        if unknown:
-            text = ", ".join(f"{code}: {by_code[code]:.2f} ha" for code in unknown)
-            found.append(finding("E-CLASS-01", f"layers.land_cover.{year}", codes=text, legend=legend.id))
-    return found
-
-
-def missing_findings(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
-    """Zones that a layer leaves without data beyond the limit."""
-    limit = setup.config.limits.missing_fraction
-    found = []
-    land = activity[activity["layer"] == LAND_COVER]
-    for (zone, year), rows in land.groupby(["zone", "year"]):
-        total = rows["area_ha"].sum()
-        share = rows.loc[rows["class"] == MISSING_CODE, "area_ha"].sum() / total if total > 0 else 0.0
-        if share > limit:
-            found.append(finding("E-MISSING-01", f"layers.land_cover.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
-    units = mapped_ecosystems(setup.config)
-    for (zone, year, layer), rows in activity[activity["layer"] != LAND_COVER].groupby(["zone", "year", "layer"]):
-        mine = rows[_in_ecosystems(setup, rows, int(year), units.get(layer, frozenset()))]
-        total = mine["area_ha"].sum() + mine["missing_ha"].sum()
-        share = mine["missing_ha"].sum() / total if total > 0 else 0.0
-        if share > limit:
-            found.append(finding("E-MISSING-01", f"layers.{layer}.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
-    return found
-
-
-def _in_ecosystems(setup: Setup, rows: pd.DataFrame, year: int, ecosystems: frozenset[str]) -> Any:
-    """Rows of classes of the inventoried ecosystems that a layer speaks of."""
-    legend = setup.legends.get(year)
-    if legend is None:
-        return rows["class"] != MISSING_CODE
-    known = dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True))
-    codes = [code for code, name in zip(legend.codes, legend.land_classes, strict=True) if known[name] in ecosystems and known[name] != "other"]
-    return rows["class"].isin(codes)
 
 
 def snapshot(setup: Setup) -> None:
     """Write down what the accounting needs beside the activity tables: factors, legends, class table, settings."""
     folder = setup.out / STAGED
+    shutil.rmtree(folder, ignore_errors=True)
     FACTORS.write(setup.factors.frame(), folder / "factors.csv")
     legend = [
         {"year": year, "code": code, "land_class": name, "name_zh": zh, "name_en": en}
@@ -277,11 +253,15 @@ def snapshot(setup: Setup) -> None:
             "rule": config.zones.rule, "cell_area": config.grid.cell_area, "product": setup.product,
             "change": config.layers[LAND_COVER].change, "missing_fraction": config.limits.missing_fraction,
             "layers": {name: asdict(unit) for name, unit in value_units(config).items()},
+            "windows": {
+                layer.name: {str(year): [file.label for member in members for file in member] for year, members in layer.dates if len(members) > 1}
+                for layer in setup.stack.layers if any(len(members) > 1 for _, members in layer.dates)
+            },
             "edges": {layer.name: layer.edges for layer in setup.plan.values},
             "mapped": {name: sorted(names) for name, names in mapped_ecosystems(config).items()},
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
-            "overrides": list(setup.factors.overrides), "policy": policy_of(setup).model_dump(), "demo": config.demo,
+            "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
@@ -291,32 +271,6 @@ def _crs_name(setup: Setup) -> str:
     from aoi.grids import horizontal_crs
 
     return str(horizontal_crs(setup.grid.crs).name)
-
-
-def policy_of(setup: Setup) -> PolicySection:
-    """The policy of a run: its file, else the defaults.
-
-    Raises
-    ------
-    InputError
-        The file is not TOML or has unknown keys.
-    """
-    import tomllib
-
-    from pydantic import ValidationError
-
-    from aoi.table import decode
-
-    if setup.config.policy is None:
-        return PolicySection()
-    name = setup.config.policy.file
-    text, _ = decode(setup.folders.resolve(name, "policy.file"), name)
-    try:
-        return PolicySection.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(finding("E-CONF-01", name, reason=str(error))) from error
-    except ValidationError as error:
-        raise InputError([finding("E-CONF-04", f"{name}: {one['loc'][0]}", value=one.get("input"), reason=one["msg"]) for one in error.errors()]) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,7 +307,7 @@ def read_inventory(out: Path) -> Inventory:
     """
     inputs = inputs_of(out)
     settings = read_json(inputs / "settings.json")
-    if settings is None or not (out / "tables" / "activity_year.csv").exists():
+    if not isinstance(settings, dict) or not SETTINGS <= set(settings) or not (tables_of(out) / "activity_year.csv").exists():
         raise InputError(finding("E-RUN-05", out.name))
     factors = _factors_of(inputs, settings)
     lookup = FactorLookup(factors)
@@ -362,17 +316,17 @@ def read_inventory(out: Path) -> Inventory:
         mapped={name: frozenset(names) for name, names in settings["mapped"].items()}, densities=_densities_of(inputs, settings),
         densities_depth_cm=settings["densities_depth_cm"],
     )  # fmt: skip
-    strata = tables.STRATA.read(out / "tables" / "strata.csv")
+    strata = tables.STRATA.read(tables_of(out) / "strata.csv")
     reading = _reading_of(inputs)
-    by_year = tables.ACTIVITY_YEAR.read(out / "tables" / "activity_year.csv")
+    by_year = tables.ACTIVITY_YEAR.read(tables_of(out) / "activity_year.csv")
     years = year_cells(by_year, strata, reading)
-    pairs = pair_cells(tables.ACTIVITY_PAIR.read(out / "tables" / "activity_pair.csv"), strata, reading)
+    pairs = pair_cells(tables.ACTIVITY_PAIR.read(tables_of(out) / "activity_pair.csv"), strata, reading)
     prepared = prepare(years, pairs, knowledge, lookup)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
     return Inventory(
-        settings=settings, factors=factors, zones=tables.ZONES.read(out / "tables" / "zones.csv"), prepared=prepared, knowledge=knowledge,
+        settings=settings, factors=factors, zones=tables.ZONES.read(tables_of(out) / "zones.csv"), prepared=prepared, knowledge=knowledge,
         policy=PolicySection.model_validate(settings["policy"]), bins=by_year["bin"].to_numpy(dtype=np.int64),
     )  # fmt: skip
 
@@ -380,6 +334,11 @@ def read_inventory(out: Path) -> Inventory:
 def inputs_of(out: Path) -> Path:
     """The folder of factors, legends and settings: the staged one of a run that is under way, else that of the results."""
     return out / STAGED if (out / STAGED / "settings.json").exists() else out / "inputs"
+
+
+def tables_of(out: Path) -> Path:
+    """The folder of the activity tables: the staged one of a run that is under way, else that of the results."""
+    return out / STAGED_TABLES if (out / STAGED_TABLES / STAGE).exists() else out / "tables"
 
 
 def _factors_of(inputs: Path, settings: Mapping[str, Any]) -> FactorTable:
@@ -428,38 +387,38 @@ def account(out: Path) -> bool:
         key = content_hash(_account_key(out))
         computed = not _kept(out, "account", key)
         if computed:
-            inventory = read_inventory(out)
-            frames = results(inventory)
+            frames = results(read_inventory(out))
             for table, frame in frames.items():
-                write_table(table, frame, out / "tables")
-            _write_dictionary(out)
+                write_table(table, frame, out / STAGED_TABLES)
+            _write_dictionary(out / STAGED_TABLES)
+        settle_tables(out)
         _settle_inputs(out)
         if computed:
             _record(out, "account", key, [table.name for table in frames])
             log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
         return computed
     finally:
-        shutil.rmtree(out / STAGED, ignore_errors=True)
+        for staged in (STAGED, STAGED_TABLES):
+            shutil.rmtree(out / staged, ignore_errors=True)
 
 
 def _settle_inputs(out: Path) -> None:
-    """Put the staged inputs in place of those of the last accounting."""
+    """Put the staged inputs in place of those of the last accounting; of a file that is no longer used none stays."""
     staged, settled = out / STAGED, out / "inputs"
     if not staged.exists():
         return
     settled.mkdir(exist_ok=True)
-    new = {path.name for path in staged.iterdir()}
-    for path in sorted(staged.iterdir()):
-        os.replace(path, settled / path.name)
-    for path in settled.iterdir():
-        if path.name not in new:
-            path.unlink()
+    for name in INPUT_FILES:
+        if (staged / name).exists():
+            os.replace(staged / name, settled / name)
+        else:
+            (settled / name).unlink(missing_ok=True)
 
 
 def _account_key(out: Path) -> dict[str, Any]:
     files = [
-        *(out / "tables" / f"{name}.csv" for name in ("activity_year", "activity_pair", "strata", "zones")),
-        *sorted(inputs_of(out).glob("*")),
+        *(tables_of(out) / f"{name}.csv" for name in ("activity_year", "activity_pair", "strata", "zones")),
+        *(inputs_of(out) / name for name in sorted(INPUT_FILES)),
     ]  # fmt: skip
     return {"code": code_hash(*CODE_OF_ACCOUNTING), **{path.name: file_sha256(path) for path in files if path.is_file()}}
 
@@ -527,11 +486,11 @@ def write_table(table: Table, frame: pd.DataFrame, folder: Path) -> None:
     replace_file(folder / f"{table.name}.parquet", buffer.getvalue())
 
 
-def _write_dictionary(out: Path) -> None:
+def _write_dictionary(folder: Path) -> None:
     rows = [row for table in tables.OUTPUT_TABLES for row in table.dictionary()]
-    DICTIONARY.write(DICTIONARY.frame(rows), out / "tables" / "dictionary.csv")
+    DICTIONARY.write(DICTIONARY.frame(rows), folder / "dictionary.csv")
     schema = {table.name: table.schema() for table in tables.OUTPUT_TABLES}
-    replace_file(out / "tables" / "schema.json", (json.dumps(schema, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8"))
+    replace_file(folder / "schema.json", (json.dumps(schema, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8"))
 
 
 def _kept(out: Path, stage: str, key: str) -> bool:

@@ -1,11 +1,12 @@
 """Hashes of what went in and came out, the record of a run, and the lock of its folder."""
 
+import errno
 import hashlib
 import json
 import os
 import platform
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -107,44 +108,77 @@ def log(out: Path, event: str, **values: object) -> None:
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Hold a run folder for one run.
+    """Hold a run folder for one run; a disk that fails while it is held is a finding.
 
     Raises
     ------
     InputError
-        Another run that is alive holds it. A lock whose process is gone is taken over.
+        Another run that is alive holds it; it cannot be made or written; the disk is
+        full. A lock whose process is gone is taken over.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        path = _lock(out)
     except OSError as error:
         raise InputError(finding("E-RUN-04", out.name, reason=error.strerror or "")) from error
-    path = out / ".lock"
-    mine = {"pid": os.getpid(), "host": socket.gethostname()}
-    while True:
-        try:
-            with path.open("x", encoding="utf-8") as file:
-                json.dump(mine, file)
-            break
-        except FileExistsError:
-            other = read_json(path) or {}
-            if _alive(other):
-                raise InputError(finding("E-RUN-01", out.name, pid=other.get("pid"), host=other.get("host"))) from None
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise InputError(finding("E-RUN-04", out.name, reason=error.strerror or "")) from error
     try:
         yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise InputError(finding("E-RUN-03", out.name, reason=error.strerror or "")) from error
     finally:
+        _held.discard(path)
         path.unlink(missing_ok=True)
 
 
-def _alive(lock: Mapping[str, Any]) -> bool:
-    """Does the process of a lock still run? One of another host counts as running."""
-    pid = lock.get("pid")
-    if not isinstance(pid, int):
+_DISK = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")} - {None}
+"""What a system says when a disk is full, broken or taken away."""
+_held: set[Path] = set()
+"""Locks of this process."""
+
+
+def _lock(out: Path) -> Path:
+    """The lock file of a folder, made by this process; it is never there without its content."""
+    path = out.resolve() / ".lock"
+    mine = path.with_name(f".lock.{os.getpid()}.new")
+    mine.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+    try:
+        while not _linked(mine, path):
+            other = read_json(path)
+            if _alive(other, path):
+                raise InputError(finding("E-RUN-01", out.name, pid=other["pid"], host=other.get("host")))
+            path.unlink(missing_ok=True)
+    finally:
+        mine.unlink(missing_ok=True)
+    _held.add(path)
+    return path
+
+
+def _linked(file: Path, name: Path) -> bool:
+    """Give a file a second name; false where the name is taken."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        return False
+    except (OSError, NotImplementedError):  # a file system without links
+        try:
+            with name.open("xb") as copy:
+                copy.write(file.read_bytes())
+        except FileExistsError:
+            return False
+    return True
+
+
+def _alive(lock: Any, path: Path) -> bool:
+    """Does the process of a lock still run? One of another host counts as running; what is no lock does not."""
+    pid = lock.get("pid") if isinstance(lock, dict) else None
+    if not isinstance(pid, int) or not 0 < pid < 2**31:
         return False
     if lock.get("host") != socket.gethostname():
         return True
+    if pid == os.getpid():
+        return path in _held
     if os.name == "nt":
         import psutil
 

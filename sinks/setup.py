@@ -1,21 +1,24 @@
 """From a configuration file to everything a run needs, with all findings at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
+from numpy.typing import NDArray
 
 from aoi.coverage import Coverage, geodesic_areas_ha, polygon_areas_ha
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.grids import Grid
+from aoi.guard import guarded_path
 from aoi.leagues import leagues
 from aoi.parcels import Parcels, cross, read_parcels
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
-from sinks.config import LAND_COVER, NDVI, Config, read_config
+from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
 from sinks.factors.table import CLIMATES, SOILS, FactorTable
 from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid
@@ -26,7 +29,7 @@ from sinks.legends.legend import (
     builtin_legend,
     change_allowed,
     land_classes,
-    products,
+    product_version,
     read_legend,
     refinements,
     vegetation_types,
@@ -46,8 +49,14 @@ DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
     NDVI: ("grassland",),
 }
 """Which ecosystems a layer speaks of unless the configuration says: biomass products map trees."""
+OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials")
+"""Folders of a run folder that a run writes."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""
+FAR = 100
+"""A zone of so many times more cells than a side of the grid has lies elsewhere."""
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +76,7 @@ class Setup:
     stratum_values: Mapping[str, Mapping[int, str]]
     densities: pd.DataFrame | None
     factors: FactorTable
+    policy: PolicySection = PolicySection()
     findings: tuple[Finding, ...] = ()
     product: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +107,7 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     config, found = read_config(path)
     folders = folders_of(config, path.resolve().parent, roots)
     gathered = _Gathered(found)
+    out = out or gathered.take(lambda: _output(config, folders), None)
     zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
     sources = gathered.take(lambda: find_sources(config, folders), None) or []
     gathered.add(check_units(config))
@@ -104,6 +115,7 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     strata = gathered.take(lambda: _stratum_values(config, folders), None)
     densities = gathered.take(lambda: _densities(config, folders), None)
     factors = gathered.take(lambda: (_factors(config, folders), []), None)
+    policy = gathered.take(lambda: (_policy(config, folders), []), None)
     gathered.stop()
     grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
     gathered.stop()
@@ -115,9 +127,9 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
     return Setup(
-        config=config, folders=folders, out=out or _output(config, folders), sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
+        config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors,
-        findings=tuple(gathered.findings), product=_product(config),
+        policy=policy, findings=tuple(gathered.findings), product=_product(config),
     )  # fmt: skip
 
 
@@ -147,8 +159,28 @@ class _Gathered:
             raise InputError(self.findings)
 
 
-def _output(config: Config, folders: Folders) -> Path:
-    return (folders.base / config.run.output).resolve()
+def _output(config: Config, folders: Folders) -> tuple[Path, list[Finding]]:
+    """The run folder: anywhere on this machine, but never where a file that is read would be replaced."""
+    text = config.run.output
+    out = guarded_path(text, base=folders.base, roots=(Path(Path(text).anchor or folders.base.anchor),), where="run.output")
+    own = tuple(out / name for name in OWN_FOLDERS)
+    found = []
+    for name, place in _files_read(config):
+        try:
+            path = folders.resolve(name, place)
+        except InputError:
+            continue
+        if any(path.is_relative_to(folder) for folder in own):
+            found.append(finding("E-RUN-07", place, file=folders.label(path)))
+    return out, found
+
+
+def _files_read(config: Config) -> list[tuple[str, str]]:
+    """Every path of a configuration, and where it stands."""
+    files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
+    files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
+    sections = {"zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy}
+    return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 
 def _zones(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
@@ -157,18 +189,18 @@ def _zones(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], P
     if section.builtin:
         zones = leagues()
     else:
-        path = folders.resolve(str(section.file), "zones.file")
+        path, label = folders.find(str(section.file), "zones.file")
         zones, found = read_zones(
-            path, code=section.code, name=section.name, parent=section.parent, where=section.file, crs=section.crs,
+            path, code=section.code, name=section.name, parent=section.parent, where=label, crs=section.crs,
             encoding=section.encoding, layer=section.layer,
         )  # fmt: skip
-        found = [*found, *check_zones(zones, tiling=section.tiling, where=section.file)]
+        found = [*found, *check_zones(zones, tiling=section.tiling, where=label)]
     if config.parcels is None or errors(found):
         return ((zones,), None), found
     names = config.parcels
-    path = folders.resolve(names.file, "parcels.file")
+    path, label = folders.find(names.file, "parcels.file")
     parcels, more = read_parcels(
-        path, project=names.project, programme=names.programme, vintage=names.vintage, code=names.code, where=names.file
+        path, project=names.project, programme=names.programme, vintage=names.vintage, code=names.code, where=label
     )
     return ((zones, cross(zones, parcels)), parcels), [*found, *more]
 
@@ -189,9 +221,9 @@ def _legends(config: Config, folders: Folders) -> tuple[dict[int, Legend | None]
 
 
 def _own_legend(name: str, folders: Folders) -> Legend:
-    if not name.endswith(".csv"):
+    if not name.lower().endswith(".csv"):
         return builtin_legend(name)
-    return read_legend(folders.resolve(name, "layers.land_cover.legend"), name)
+    return read_legend(*folders.find(name, "layers.land_cover.legend"))
 
 
 def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[int, str]], list[Finding]]:
@@ -205,12 +237,12 @@ def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[in
             if vocabulary:
                 found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=", ".join(vocabulary)))
             continue
-        path = folders.resolve(legend, f"layers.{layer}.legend")
-        names = CODE_NAMES.read(path, legend)
+        path, label = folders.find(legend, f"layers.{layer}.legend")
+        names = CODE_NAMES.read(path, label)
         out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
         wrong = sorted({value for value in out[name].values() if vocabulary and value not in vocabulary})
         if wrong:
-            found.append(finding("E-STRATA-02", legend, values=", ".join(wrong), choices=", ".join(vocabulary)))
+            found.append(finding("E-STRATA-02", label, values=", ".join(wrong), choices=", ".join(vocabulary)))
     return out, found
 
 
@@ -223,15 +255,18 @@ def _vocabulary(stratum: str) -> tuple[str, ...]:
 def _densities(config: Config, folders: Folders) -> tuple[pd.DataFrame | None, list[Finding]]:
     if config.densities is None:
         return None, []
-    path = folders.resolve(config.densities.file, "densities.file")
-    return DENSITIES.read(path, config.densities.file), []
+    return DENSITIES.read(*folders.find(config.densities.file, "densities.file")), []
 
 
 def _factors(config: Config, folders: Folders) -> FactorTable:
     shipped = FactorTable.shipped()
     if config.factors is None:
         return shipped
-    return shipped.with_overrides(folders.resolve(config.factors.file, "factors.file"), config.factors.file)
+    return shipped.with_overrides(*folders.find(config.factors.file, "factors.file"))
+
+
+def _policy(config: Config, folders: Folders) -> PolicySection:
+    return PolicySection() if config.policy is None else read_policy(*folders.find(config.policy.file, "policy.file"))
 
 
 def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
@@ -288,53 +323,79 @@ def mapped_ecosystems(config: Config) -> dict[str, frozenset[str]]:
 
 
 def _check_change(config: Config) -> list[Finding]:
-    """Land-cover maps that may give stocks but not removals (ACCOUNTING 3)."""
+    """Years that the land-cover product does not have, and maps that may give stocks but not removals (ACCOUNTING 3)."""
     section = config.layers[LAND_COVER]
     product = _product(config)
-    if not product or section.change == "stocks_only":
+    if not product:
         return []
-    found = []
+    versions, found = _versions(product, config.run.dates)
+    if section.change == "stocks_only":
+        return found
     for first, last in zip(config.run.dates[:-1], config.run.dates[1:], strict=True):
         place = f"layers.land_cover: {first}, {last}"
-        versions = [_version(product, year) for year in (first, last)]
-        if versions[0] != versions[1]:
-            found.append(finding("E-LEGEND-13", place, product=product, versions=" / ".join(versions)))
-        elif not _allowed(product, first, last):
+        if first not in versions or last not in versions:
+            continue
+        if versions[first] != versions[last]:
+            found.append(finding("E-LEGEND-13", place, product=product, versions=f"{versions[first]} / {versions[last]}"))
+        elif not change_allowed(product, first, last):
             id = "W-LEGEND-14" if section.change == "accept" else "E-LEGEND-14"
             found.append(finding(id, place, product=product))
     return found
 
 
-def _version(product: str, year: int) -> str:
-    rows = products()
-    fits = rows[(rows["id"] == product) & (rows["year_from"] <= year) & (rows["year_to"] >= year)]
-    return str(fits["version"].iloc[0]) if len(fits) else "?"
-
-
-def _allowed(product: str, first: int, last: int) -> bool:
-    try:
-        return change_allowed(product, first, last)
-    except InputError:
-        return False
+def _versions(product: str, years: Sequence[int]) -> tuple[dict[int, str], list[Finding]]:
+    """The version of a product for each year that it has, and the years that it has not."""
+    versions, found = {}, []
+    for year in years:
+        try:
+            versions[year] = str(product_version(product, year)["version"])
+        except InputError as error:
+            found += [replace(one, where=f"layers.land_cover.{year}") for one in error.findings]
+    return versions, found
 
 
 def _check_extent(zone_sets: Sequence[Zones], grid: Grid) -> list[Finding]:
     """Zones that the grid does not hold."""
     zones = zone_sets[0]
-    on_grid = Coverage.of([zones], grid, "coverage").zone_areas_ha()
-    polygons = polygon_areas_ha(zones, grid)
-    outside = np.maximum(polygons - on_grid, 0.0)
-    outside[outside < polygons * 1e-6] = 0.0
-    share = float(outside.sum() / polygons.sum()) if polygons.sum() > 0 else 1.0
+    whole, outside = _areas_off_the_grid(zones, grid)
+    share = float(outside.sum() / whole.sum()) if whole.sum() > 0 else 1.0
     if share == 0.0:
         return []
-    names = ", ".join(f"{code} {part / whole:.1%}" for code, part, whole in zip(zones.codes, outside, polygons, strict=True) if part > 0)
+    names = ", ".join(f"{code} {part / all:.1%}" for code, part, all in zip(zones.codes, outside, whole, strict=True) if part > 0)
     return [finding("E-AREA-01" if share > OUTSIDE_LIMIT else "W-AREA-01", zones.name, share=f"{share:.2%}", zones=names)]
+
+
+def _areas_off_the_grid(zones: Zones, grid: Grid) -> tuple[Floats, Floats]:
+    """Areas of the zones, and how much of each lies outside the grid.
+
+    A grid in a wrong unit has cells of a millimetre: nothing is swept over such
+    cells, plane areas tell enough.
+    """
+    shapes = np.array(zones.to_crs(grid.crs).geometries, dtype=object)
+    left, bottom, right, top = shapely.bounds(shapes).T
+    if max(((right - left) / grid.transform[0]).max(), ((top - bottom) / -grid.transform[4]).max()) > FAR * max(grid.width, grid.height):
+        inside = shapely.area(shapely.intersection(shapely.make_valid(shapes), shapely.box(*grid.bounds)))
+        return shapely.area(shapes), shapely.area(shapes) - inside
+    whole = polygon_areas_ha(zones, grid)
+    outside = np.maximum(whole - Coverage.of([zones], grid, "coverage").zone_areas_ha(), 0.0)
+    return whole, np.where(outside < whole * 1e-6, 0.0, outside)
+
+
+def mixed_areas(coverage: Coverage) -> np.ndarray:
+    """Area of each zone in cells that lie in it only in part [ha]; small parcels on coarse cells consist of little else."""
+    out = np.zeros(len(coverage.codes))
+    for tile in coverage.tiles():
+        edge = coverage.runs(tile)
+        part = edge.fractions < 1.0
+        areas = np.broadcast_to(coverage.grid.cell_areas_ha(tile), (tile.height, tile.width)).reshape(-1)
+        out += np.bincount(edge.zones[part], weights=edge.fractions[part] * areas[edge.cells[part]], minlength=len(out))
+    return out
 
 
 def zone_rows(setup: Setup, coverage: Coverage) -> pd.DataFrame:
     """The zones of a run with their areas on the grid, in its equal-area image, and on the ellipsoid."""
     on_grid = coverage.zone_areas_ha()
+    mixed = mixed_areas(coverage)
     rows = []
     at = 0
     for number, zones in enumerate(setup.zone_sets):
@@ -346,7 +407,7 @@ def zone_rows(setup: Setup, coverage: Coverage) -> pd.DataFrame:
                 {
                     "zone": code, "zone_set": zones.name, "parent": parent, "name_zh": zones.names_zh[place], "name_en": zones.names_en[place],
                     "area_ha": on_grid[at], "polygon_ha": polygons[place], "geodesic_ha": geodesic[place],
-                    "outside_ha": max(0.0, polygons[place] - on_grid[at]),
+                    "outside_ha": max(0.0, polygons[place] - on_grid[at]), "mixed_ha": mixed[at],
                 }
             )  # fmt: skip
             at += 1

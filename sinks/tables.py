@@ -90,6 +90,7 @@ ZONES = Table(
         _decimal("polygon_ha", "多边形面积", "Area of the polygon in the grid's equal-area image", "ha", decimals=6),
         _decimal("geodesic_ha", "椭球面积", "Geodesic area", "ha", decimals=6),
         _decimal("outside_ha", "网格外面积", "Area outside the grid", "ha", decimals=6),
+        _decimal("mixed_ha", "混合像元面积", "Area in cells that lie in the zone only in part", "ha", decimals=6),
     ),
 )  # fmt: skip
 

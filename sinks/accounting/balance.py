@@ -40,11 +40,11 @@ def balance(prepared: Prepared, result: Result, stocks: Leaves) -> pd.DataFrame:
 
 def _stock_of(stocks: Leaves) -> pd.Series:
     frame = stocks.frame.assign(stock=np.nan_to_num(stocks.values[0]))
-    return frame.groupby(["zone", "year", "ecosystem", "pool"])["stock"].sum()
+    return frame.groupby(["zone", "year", "ecosystem", "pool", "soil_depth_cm"])["stock"].sum()
 
 
 def _looked_up(total: pd.Series, table: pd.DataFrame, year: str) -> Floats:
-    key = pd.MultiIndex.from_frame(table[["zone", year, "ecosystem", "pool"]])
+    key = pd.MultiIndex.from_frame(table[["zone", year, "ecosystem", "pool", "soil_depth_cm"]])
     return total.reindex(key, fill_value=0.0).to_numpy(dtype=np.float64)
 
 
@@ -67,14 +67,14 @@ def _flows_of_pairs(prepared: Prepared, result: Result, pool: str) -> pd.DataFra
     touched = ~((land["ecosystem_from"] == "other") & (land["ecosystem_to"] == "other")).to_numpy()
     left = moved & change.lost & (pool != SOIL)
     kept = np.where(left, end, start)
-    depth = prepared.start_pools[pool].depth_cm
+    depth = {"from": prepared.start_pools[pool].depth_cm, "to": prepared.end_pools[pool].depth_cm}
     difference = end - start
 
     def side(name: str, **flows: Floats | NDArray[np.float64]) -> pd.DataFrame:
         frame = pd.DataFrame(
             {
                 "zone": land["zone"], "year_from": land["year_from"], "year": land["year_to"],
-                "ecosystem": land[f"ecosystem_{name}"], "pool": pool, "soil_depth_cm": depth,
+                "ecosystem": land[f"ecosystem_{name}"], "pool": pool, "soil_depth_cm": depth[name],
                 **{flow: flows.get(flow, np.zeros(len(land))) for flow in FLOWS},
             }
         )  # fmt: skip

@@ -90,16 +90,19 @@ def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals:
         Carbon at the start and end [t C].
     young : (D, groups)
         Carbon that growth since conversion can have built [t C]; NaN where unknown.
+        Herbs of land that becomes grassland or wetland are there at once.
     """
     moved = converted(cells)
     begin, finish = (np.nan_to_num(one) for one in totals)
-    young_end = np.where(np.isnan(young), finish, np.minimum(finish, young))
-    finish = np.where(moved & ~end.dated, young_end, finish)
+    grows = moved & end.estimated & ~end.dated & (cells.frame["ecosystem_to"] == "forest").to_numpy()
+    unknown_growth = grows & np.isnan(young[0])
+    finish = np.where(grows & ~unknown_growth, np.minimum(finish, np.nan_to_num(young)), finish)
     begin, finish = _on_common_land(begin, finish, start, end)
     finish = np.where(moved & start.estimated & ~end.estimated, 0.0, finish)
     stays = ~moved & start.dated & end.dated
-    estimated = np.where(moved, start.estimated, stays)
-    reason = np.where(estimated, "", np.where(moved, "start_unknown", np.where(start.estimated, "class_mean_sees_no_change", "no_data_for_pool")))
+    estimated = np.where(moved, start.estimated & ~unknown_growth, stays)
+    why_moved = np.where(unknown_growth, "no_growth_rate", "start_unknown")
+    reason = np.where(estimated, "", np.where(moved, why_moved, np.where(start.estimated, "class_mean_sees_no_change", "no_data_for_pool")))
     return Change(start=begin, end=np.where(estimated, finish, begin), estimated=estimated, reason=reason.astype(object))
 
 
@@ -116,7 +119,7 @@ def _on_common_land(begin: Floats, finish: Floats, start: PoolCarbon, end: PoolC
 def dead_matter_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals: tuple[Floats, Floats], transition_years: Floats) -> Change:
     """Change of dead wood or litter: observed on land that stays, a twenty-year transition on converted land.
 
-    Outside forest dead matter is zero (IPCC 2006 V4 2.3.2, tier 1).
+    Outside forest dead matter is zero where nothing is known of it (IPCC 2006 V4 2.3.2, tier 1).
 
     Parameters
     ----------
@@ -130,7 +133,7 @@ def dead_matter_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, tot
     pending = finish - begin
     finish = np.where(moved, begin + pending * share, finish)
     outside = {side: (cells.frame[f"ecosystem_{side}"] != "forest").to_numpy() for side in ("from", "to")}
-    known = (start.estimated | outside["from"]) & (end.estimated | outside["to"])
+    known = (start.estimated | outside["from"]) & (end.estimated | outside["to"]) & (start.estimated | end.estimated)
     stays = ~moved & start.dated & end.dated
     estimated = np.where(moved, known, stays)
     reason = np.where(estimated, "", np.where(start.estimated, "class_mean_sees_no_change", "no_data_for_pool"))

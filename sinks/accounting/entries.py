@@ -76,10 +76,11 @@ def _frame(cells: PairCells, left: Flags, moved: Flags, pool: str, depth_cm: NDA
 
 
 def only_inventoried(entries: Entries) -> Entries:
-    """Entries that touch forest, grassland or wetland, on land known at both dates; dead matter only where forest is or was."""
+    """Entries that touch forest, grassland or wetland, on land known at both dates; dead matter only where something is known of it or forest is or was."""
     frame = entries.frame
     outside = (frame["ecosystem_from"] == "other") & (frame["ecosystem_to"] == "other")
     no_wood = (frame["ecosystem_from"] != "forest") & (frame["ecosystem_to"] != "forest") & frame["pool"].isin(DEAD_MATTER)
+    no_wood &= ~frame["estimated"].astype(bool)
     return entries.where(~(outside | no_wood | frame["hole"]).to_numpy(dtype=bool))
 
 

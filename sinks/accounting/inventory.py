@@ -134,7 +134,8 @@ def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
     )
     hole = holes(pairs)
     changes = {pool: without_holes(_change(prepared, pool, values, transition, chain), hole) for pool in POOLS}
-    parts = [entries_of_change(pairs, changes[pool], pool, prepared.start_pools[pool].depth_cm) for pool in POOLS]
+    apart = [pool for pool in POOLS if not prepared.year_pools[pool].included]
+    parts = [entries_of_change(pairs, changes[pool], pool, prepared.end_pools[pool].depth_cm) for pool in apart]
     parts += _running_soil(prepared, chain)
     parts += [part for pool in DEAD_MATTER for part in _running_dead_matter(prepared, pool, changes[pool], transition)]
     parts += _peat_accumulation(prepared, values)
@@ -171,9 +172,9 @@ def _soil_change(prepared: Prepared, chain: SoilChain) -> Change:
     moved = converted(prepared.pairs)
     changed = prepared.rate.changed
     estimated = changed & prepared.rate.known & chain.known
-    reason = np.where(
-        estimated, "", np.where(~changed, "no_history_of_management", np.where(moved & ~chain.known, "start_unknown", "no_soil_factor"))
-    )
+    other_depth = prepared.start_pools[SOIL].depth_cm != prepared.end_pools[SOIL].depth_cm
+    why = np.select([~changed, other_depth, moved & ~chain.known], ["no_history_of_management", "soil_depth_differs", "start_unknown"], "no_soil_factor")
+    reason = np.where(estimated, "", why)
     return Change(start=chain.start, end=chain.end, estimated=estimated, reason=reason.astype(object))
 
 

@@ -29,6 +29,9 @@ class PoolCarbon:
         Whether anything supports a number; whether it sees its own date.
     method : (groups,) object
         Id of the method of each group, empty where none.
+    included : bool
+        The pool has no number of its own because another holds it: litter, where a
+        class table gives dead organic matter as one.
     """
 
     terms: Terms
@@ -38,6 +41,7 @@ class PoolCarbon:
     dated: Flags
     method: NDArray[np.object_]
     depth_cm: NDArray[np.int64]
+    included: bool = False
 
 
 def methods_of(knowledge: Knowledge) -> dict[tuple[str, str], PoolMethod]:
@@ -88,8 +92,9 @@ def pool_carbon(rows: Rows, land: NDArray[np.object_], area: Floats, pool: str, 
         if pool == "soil_organic_carbon":
             depth[inside] = method.depth_cm(knowledge)
     return PoolCarbon(
-        terms=Terms.of(groups, batches), area=out_area, missing=missing, estimated=estimated, dated=dated & estimated, method=method_of, depth_cm=depth
-    )
+        terms=Terms.of(groups, batches), area=out_area, missing=missing, estimated=estimated, dated=dated & estimated, method=method_of, depth_cm=depth,
+        included=pool == "litter" and "dead_wood" in knowledge.densities and not estimated.any(),
+    )  # fmt: skip
 
 
 def _covered(rows: Rows, groups: int) -> Floats:

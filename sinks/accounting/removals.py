@@ -21,11 +21,15 @@ LEAF = [
     "zone", "year", "year_from", "approach", "time_basis", "account", "ecosystem", "land_class",
     "transition", "pool", "component", "gas", "soil_depth_cm",
 ]  # fmt: skip
+PART = [*LEAF, "estimated", "reason", "pair", "group"]
 
 
 @dataclass(slots=True)
-class _Parts:
-    """Removal rows as they are gathered: keys and values per draw."""
+class Parts:
+    """Removal rows as they are gathered, before they are added up: keys and values per draw.
+
+    Columns ``pair`` and ``group`` say on which land of an interval, or of a date, a row stands.
+    """
 
     frames: list[pd.DataFrame] = field(default_factory=list)
     values: list[Floats] = field(default_factory=list)
@@ -36,12 +40,20 @@ class _Parts:
             self.frames.append(frame.reset_index(drop=True))
             self.values.append(values)
 
+    def joined(self) -> Leaves:
+        """All rows under each other, not added up."""
+        if not self.frames:
+            return Leaves(frame=pd.DataFrame(columns=[*LEAF, "estimated", "reason", "pair", "group"]), values=np.zeros((1, 0)))
+        frame = pd.concat([frame.reindex(columns=PART) for frame in self.frames], ignore_index=True)
+        frame[["pair", "group"]] = frame[["pair", "group"]].astype("Float64").fillna(-1.0).astype("int64")
+        return Leaves(frame=frame, values=np.concatenate(self.values, axis=1))
+
     def leaves(self) -> Leaves:
         """The rows added up to leaves; a leaf with nothing estimated is NE."""
         if not self.frames:
             return Leaves(frame=pd.DataFrame(columns=[*LEAF, "value_flag", "reason"]), values=np.zeros((1, 0)))
-        frame = pd.concat(self.frames, ignore_index=True)
-        values = np.concatenate(self.values, axis=1)
+        rows = self.joined()
+        frame, values = rows.frame, rows.values
         group, leaves = group_rows(frame[LEAF])
         count = len(leaves)
         held = np.bincount(group, weights=frame["estimated"].to_numpy(dtype=np.float64), minlength=count) > 0
@@ -52,7 +64,12 @@ class _Parts:
 
 
 def removal_leaves(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], gwp_row: int, values: Floats) -> Leaves:
-    """Removals of the result years by stock difference and by gain-loss, and memo rows.
+    """Removals of the result years by stock difference and by gain-loss, and memo rows; see `removal_parts`."""
+    return removal_parts(prepared, result, policy, years, gwp_row, values).leaves()
+
+
+def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], gwp_row: int, values: Floats) -> Parts:
+    """The rows that the removals of the result years are made of, one per piece of land.
 
     Parameters
     ----------
@@ -62,16 +79,16 @@ def removal_leaves(prepared: Prepared, result: Result, policy: PolicySection, ye
         Row of the warming potential of methane.
     values : (D, factors + 1) float64
     """
-    parts = _Parts()
+    parts = Parts()
     _stock_difference(parts, result.entries, policy, years)
-    _without_interval(parts, prepared, years)
+    _without_interval(parts, prepared, years, len(values))
     for year in years:
         _gain_loss(parts, prepared, result, policy, year)
         _marsh_methane(parts, prepared, policy, year, gwp_row, values)
-    return parts.leaves()
+    return parts
 
 
-def _stock_difference(parts: _Parts, entries: Entries, policy: PolicySection, years: tuple[int, ...]) -> None:
+def _stock_difference(parts: Parts, entries: Entries, policy: PolicySection, years: tuple[int, ...]) -> None:
     frame = entries.frame[entries.frame["year_to"].isin(years)]
     if not len(frame):
         return
@@ -108,7 +125,7 @@ def _accounts(frame: pd.DataFrame, central: Floats, policy: PolicySection) -> tu
     return account, why
 
 
-def _without_interval(parts: _Parts, prepared: Prepared, years: tuple[int, ...]) -> None:
+def _without_interval(parts: Parts, prepared: Prepared, years: tuple[int, ...], draws: int) -> None:
     """A result year without an earlier date has no stock difference: NE, never a copy of another interval's mean."""
     seen = set(prepared.pairs.frame["year_to"])
     for year in years:
@@ -116,28 +133,23 @@ def _without_interval(parts: _Parts, prepared: Prepared, years: tuple[int, ...])
             continue
         land = prepared.years.frame
         land = land[(land["year"] == year) & (land["ecosystem"] != "other") & (land["area_ha"] > 0)]
-        keys = land[["zone", "ecosystem", "land_class"]].drop_duplicates()
-        for pool, carbon in prepared.year_pools.items():
-            depth = int(carbon.depth_cm[land.index[0]]) if len(land) else 0
+        for pool, carbon in ((name, one) for name, one in prepared.year_pools.items() if not one.included):
+            keys = land.assign(soil_depth_cm=carbon.depth_cm[land.index])[["zone", "ecosystem", "land_class", "soil_depth_cm"]].drop_duplicates()
             frame = keys.assign(
                 year=year, year_from=year - 1, approach="stock_difference", time_basis="interval_mean", account="offset", transition="remaining",
-                pool=pool, component="soil" if pool == SOIL else "net_change", gas="CO2", soil_depth_cm=depth, estimated=False, reason="no_earlier_date",
+                pool=pool, component="soil" if pool == SOIL else "net_change", gas="CO2", estimated=False, reason="no_earlier_date",
             )  # fmt: skip
-            parts.add(frame, np.zeros((1, len(frame))).repeat(_draws(parts, prepared), axis=0))
+            parts.add(frame, np.zeros((draws, len(frame))))
 
 
-def _draws(parts: _Parts, prepared: Prepared) -> int:
-    return parts.values[0].shape[0] if parts.values else 1
-
-
-def _gain_loss(parts: _Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+def _gain_loss(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
     """Growth by type, losses by conversion and soil cohorts of one year (equation 2.4 [IPCC2006])."""
     _growth(parts, prepared, result, year)
     _conversion(parts, prepared, result, policy, year)
     _soil_of_year(parts, prepared, result, policy, year)
 
 
-def _growth(parts: _Parts, prepared: Prepared, result: Result, year: int) -> None:
+def _growth(parts: Parts, prepared: Prepared, result: Result, year: int) -> None:
     land = prepared.years.frame
     rows = np.flatnonzero(((land["year"] == year) & (land["ecosystem"] == "forest") & (land["area_ha"] > 0)).to_numpy())
     for pool, totals in result.year_growth.items():
@@ -145,7 +157,7 @@ def _growth(parts: _Parts, prepared: Prepared, result: Result, year: int) -> Non
         for batch in prepared.year_growth[pool].batches:
             held[batch.group] = True
         frame = _year_frame(land.iloc[rows], year, pool, "increment", "remaining").assign(
-            estimated=held[rows], reason=np.where(held[rows], "growth_fallback", "no_growth_rate")
+            estimated=held[rows], reason=np.where(held[rows], "growth_fallback", "no_growth_rate"), group=rows
         )  # fmt: skip
         parts.add(frame, totals[:, rows] * C_TO_CO2)
 
@@ -157,7 +169,7 @@ def _year_frame(land: pd.DataFrame, year: int, pool: str, component: str, transi
     )  # fmt: skip
 
 
-def _conversion(parts: _Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+def _conversion(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
     """Biomass on land converted in the interval that ends with the year: what was lost, and herbs that come at once."""
     frame = prepared.pairs.frame
     moved = converted(prepared.pairs) & (frame["year_to"] == year).to_numpy()
@@ -178,22 +190,24 @@ def _conversion(parts: _Parts, prepared: Prepared, result: Result, policy: Polic
             {"zone": land["zone"], **{name: np.where(left, land[f"{name}_from"], land[f"{name}_to"]) for name in ("ecosystem", "land_class")}}
         )
         booked = _year_frame(keys, year, pool, "conversion", "converted").assign(
-            estimated=change.estimated[rows], reason=change.reason[rows]
+            estimated=change.estimated[rows], reason=change.reason[rows], pair=rows
         )  # fmt: skip
         account, why = _accounts(booked, values[0], policy)
         parts.add(booked.assign(account=account, reason=np.where(why != "", why, booked["reason"])), values)
 
 
-def _soil_of_year(parts: _Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
     frame = prepared.pairs.frame
     change = result.changes[SOIL]
     rows = np.flatnonzero((change.estimated & (frame["year_to"] <= year).to_numpy()))
     rows = rows[~((frame["ecosystem_from"] == "other") & (frame["ecosystem_to"] == "other")).to_numpy()[rows]]
     land = frame.iloc[rows]
-    stay = prepared.years.frame
-    stay = stay[(stay["year"] == year) & (stay["ecosystem"] != "other") & (stay["area_ha"] > 0)][["zone", "ecosystem", "land_class"]].drop_duplicates()
-    depth = int(prepared.year_pools[SOIL].depth_cm.max(initial=0))
-    unknown = _year_frame(stay, year, SOIL, "soil", "remaining").assign(soil_depth_cm=depth, estimated=False, reason="no_history_of_management")
+    stay = prepared.years.frame.assign(soil_depth_cm=prepared.year_pools[SOIL].depth_cm)
+    stay = stay[(stay["year"] == year) & (stay["ecosystem"] != "other") & (stay["area_ha"] > 0)]
+    stay = stay[["zone", "ecosystem", "land_class", "soil_depth_cm"]].drop_duplicates()
+    unknown = _year_frame(stay, year, SOIL, "soil", "remaining").assign(
+        soil_depth_cm=stay["soil_depth_cm"], estimated=False, reason="no_history_of_management"
+    )  # fmt: skip
     draws = change.start.shape[0]
     parts.add(unknown, np.zeros((draws, len(unknown))))
     if not len(rows):
@@ -205,13 +219,13 @@ def _soil_of_year(parts: _Parts, prepared: Prepared, result: Result, policy: Pol
     keys = land[["zone"]].assign(ecosystem=land["ecosystem_to"], land_class=land["land_class_to"])
     moved = converted(prepared.pairs)[rows]
     booked = _year_frame(keys, year, SOIL, "soil", "converted").assign(
-        transition=np.where(moved, "converted", "remaining"), soil_depth_cm=depth, estimated=True, reason=""
+        transition=np.where(moved, "converted", "remaining"), soil_depth_cm=prepared.end_pools[SOIL].depth_cm[rows], estimated=True, reason="", pair=rows
     )  # fmt: skip
     account, why = _accounts(booked, values[0], policy)
     parts.add(booked.assign(account=account, reason=why), values)
 
 
-def _marsh_methane(parts: _Parts, prepared: Prepared, policy: PolicySection, year: int, gwp_row: int, values: Floats) -> None:
+def _marsh_methane(parts: Parts, prepared: Prepared, policy: PolicySection, year: int, gwp_row: int, values: Floats) -> None:
     """Methane of natural marsh, a memo beside its CO2 under both approaches."""
     terms = prepared.marsh_methane
     land = prepared.years.frame
@@ -227,7 +241,7 @@ def _marsh_methane(parts: _Parts, prepared: Prepared, policy: PolicySection, yea
     account = "offset" if policy.wetland_ch4 else "memo"
     for approach, basis, start in (("stock_difference", "interval_mean", first), ("gain_loss", "year", year - 1)):
         frame = _year_frame(land.iloc[rows], year, SOIL, "accumulation", "remaining").assign(
-            approach=approach, time_basis=basis, year_from=start, account=account, gas="CH4", estimated=True,
+            approach=approach, time_basis=basis, year_from=start, account=account, gas="CH4", estimated=True, group=rows,
             reason="" if policy.wetland_ch4 else "natural_marsh_out_of_offset",
         )  # fmt: skip
         parts.add(frame, methane)
@@ -241,7 +255,7 @@ def lookup_difference(years: pd.DataFrame, values: Floats, dates: tuple[int, ...
     years : DataFrame
         Stock leaves of all dates; values (D, n) [t C].
     """
-    parts = _Parts()
+    parts = Parts()
     keys = ["zone", "ecosystem", "land_class", "pool", "soil_depth_cm"]
     stocks = pd.DataFrame(np.nan_to_num(values).T, index=pd.MultiIndex.from_frame(years[["year", *keys]]))
     for first, last in zip(dates[:-1], dates[1:], strict=True):

@@ -27,7 +27,7 @@ class Reading:
     Parameters
     ----------
     land_classes : mapping
-        Year -> class code of its product -> land class.
+        Year -> class code of its product -> land class; nothing for a product without a legend.
     refinements : mapping
         (land class, vegetation type) -> land class: steppe types, peat, swamps.
     ecosystems : mapping
@@ -46,7 +46,7 @@ class Reading:
         out = np.empty(len(code), dtype=object)
         for key, rows in _by_key(year, code, vegetation):
             at, number, type = key
-            plain = UNKNOWN if number == MISSING_CODE else self.land_classes[at].get(number, UNKNOWN)
+            plain = UNKNOWN if number == MISSING_CODE else self.land_classes.get(at, {}).get(number, UNKNOWN)
             out[rows] = self.refinements.get((plain, type), plain)
         return out
 

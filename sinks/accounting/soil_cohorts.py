@@ -15,7 +15,7 @@ from sinks.accounting.change import holes
 from sinks.accounting.pools import PoolCarbon
 from sinks.accounting.rows import PairCells, Rows, YearCells
 from sinks.config import LAND_COVER
-from sinks.ecosystems.method import Knowledge
+from sinks.ecosystems.method import CLASS_TABLE, Knowledge
 from sinks.ecosystems.soil import WET_CLASSES, WET_SOIL, reference_factors
 from sinks.equations import soil
 
@@ -97,7 +97,7 @@ class SoilChain:
     running : list of (earlier group, interval year_from, year_to, (D, groups) change [t C])
         What cohorts of earlier intervals go on to change in later ones.
     known : (pair groups,) bool
-        Groups whose soil at the start is known.
+        Groups whose soil at the start is known, to the same depth at both dates.
     """
 
     year_total: Floats
@@ -111,36 +111,40 @@ def soil_chain(
     years: YearCells, pairs: PairCells, year_soil: PoolCarbon, pair_soil: tuple[PoolCarbon, PoolCarbon], rate: SoilRate,
     values: Floats, transition_years: Floats,
 ) -> SoilChain:  # fmt: skip
-    """Soil carbon along the dates: look-up or layer at the first date, cohorts from there on."""
+    """Soil carbon along the dates: factors or layer at the first date, cohorts from there on.
+
+    A user's class table is looked up at every date: it makes stocks (and their
+    ``lookup_difference``), while removals stay cohorts and the rest is revaluation.
+    """
     draws = len(values)
     looked_up = year_soil.terms.totals(values)
     mapped = np.char.startswith(year_soil.method.astype(str), "mapped")
     area = years.frame["area_ha"].to_numpy(dtype=np.float64)
-    year_of = years.frame["year"].to_numpy(dtype=np.int64)
-    added = np.zeros((draws, len(area)))
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.where(year_soil.estimated, looked_up / year_soil.area, np.nan)
-    first_year = year_of == year_of.min() if len(year_of) else np.zeros(0, dtype=bool)
-    added[:, first_year & ~mapped] = density[:, first_year & ~mapped]
+    fresh = np.where(mapped, 0.0, density)
+    looked_up_again = year_soil.method == CLASS_TABLE
+    added = fresh.copy()
     base = [carbon.terms.totals(values) for carbon in pair_soil]
     base_mapped = [np.char.startswith(carbon.method.astype(str), "mapped") for carbon in pair_soil]
     start, end = np.zeros((draws, len(pairs.frame))), np.zeros((draws, len(pairs.frame)))
     known = np.zeros(len(pairs.frame), dtype=bool)
     per_hectare = rate.per_hectare(values, transition_years)
     running: dict[tuple[int, int], Floats] = {}
-    hole = holes(pairs)
+    usable = ~holes(pairs) & (pair_soil[0].depth_cm == pair_soil[1].depth_cm)
     places = _places(years, pairs)
     for interval in _intervals(pairs):
         rows = interval.rows
         hectares = pairs.frame["area_ha"].to_numpy(dtype=np.float64)[rows]
         carried = _take(added, places["from"][rows])
         ground = np.where(base_mapped[0][rows], base[0][:, rows], 0.0)
-        known[rows] = ~np.isnan(carried[0]) & ~hole[rows]
+        known[rows] = ~np.isnan(carried[0]) & usable[rows]
         start[:, rows] = np.nan_to_num(ground + carried * hectares) * known[rows]
         cohort = soil.mean_cohort_years(interval.first, interval.last, interval.first, interval.last, transition_years)
         end[:, rows] = start[:, rows] + per_hectare[:, rows] * hectares * cohort * known[rows]
         running.update(_running(pairs, interval, per_hectare, known, transition_years))
-        _carry_on(added, years, places, pairs, interval, end, base, base_mapped, known, running)
+        _carry_on(added, fresh, years, places, pairs, interval, end, base, base_mapped, known, running)
+        added[:, looked_up_again] = fresh[:, looked_up_again]
     total = np.where(mapped, looked_up, 0.0) + added * area
     total = np.where(year_soil.estimated & ~np.isnan(total), total, np.nan)
     return SoilChain(year_total=total, start=start, end=end, known=known, running=running)
@@ -189,10 +193,14 @@ def _running(pairs: PairCells, interval: _Interval, per_hectare: Floats, known: 
 
 
 def _carry_on(
-    added: Floats, years: YearCells, places: dict[str, Ints], pairs: PairCells, interval: _Interval, end: Floats,
+    added: Floats, fresh: Floats, years: YearCells, places: dict[str, Ints], pairs: PairCells, interval: _Interval, end: Floats,
     base: list[Floats], base_mapped: list[Flags], known: Flags, running: dict[tuple[int, int], Floats],
 ) -> None:  # fmt: skip
-    """Write into ``added`` what each group of land of the interval's end holds beyond its map, per hectare."""
+    """Write into ``added`` what each group of land of the interval's end holds beyond its map, per hectare.
+
+    Land whose soil was not known at the start (a hole, built-up land) takes the
+    look-up of its class (``fresh``), as at the first date: unknown is never zero.
+    """
     groups = added.shape[1]
     rows = interval.rows[known[interval.rows] & (places["to"][interval.rows] >= 0)]
     target = places["to"][rows]
@@ -207,8 +215,12 @@ def _carry_on(
         held = now >= 0
         carbon += np.stack([np.bincount(now[held], weights=one[held], minlength=groups) for one in change])
     mine = (years.frame["year"] == interval.last).to_numpy()
+    whole = years.frame["area_ha"].to_numpy(dtype=np.float64)
+    rest = np.maximum(0.0, whole - hectares)
     with np.errstate(divide="ignore", invalid="ignore"):
-        added[:, mine] = np.where(hectares[mine] > 0, carbon[:, mine] / hectares[mine], np.nan)
+        of_known = np.where(hectares > 0, carbon / hectares, np.nan)
+        of_all = (carbon + rest * np.nan_to_num(fresh)) / whole
+    added[:, mine] = np.where(np.isnan(fresh), of_known, of_all)[:, mine]
 
 
 def _same_land(years: YearCells, pairs: PairCells, rows: Ints, year: int) -> Ints:

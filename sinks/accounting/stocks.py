@@ -67,9 +67,10 @@ def _plain(frame: pd.DataFrame, carbon: PoolCarbon) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "area_ha": frame["area_ha"].to_numpy(),
-            "missing_ha": np.where(zero, 0.0, np.where(carbon.estimated, carbon.missing, frame["area_ha"].to_numpy())),
+            "missing_ha": np.where(zero | carbon.included, 0.0, np.where(carbon.estimated, carbon.missing, frame["area_ha"].to_numpy())),
             "estimated": carbon.estimated,
             "zero": zero,
+            "included": carbon.included,
             "method": carbon.method,
         }
     )
@@ -80,13 +81,14 @@ def _aggregated(keys: pd.DataFrame, values: Floats, plain: pd.DataFrame) -> Leav
     count = len(leaves)
     estimated = np.bincount(group, weights=plain["estimated"], minlength=count) > 0
     zero = np.bincount(group, weights=plain["zero"], minlength=count) > 0
+    included = np.bincount(group, weights=plain["included"], minlength=count) > 0
     total = np.where(estimated, sum_by(group, values, count), np.nan)
     frame = leaves.assign(
         area_ha=np.bincount(group, weights=plain["area_ha"], minlength=count),
         missing_ha=np.bincount(group, weights=plain["missing_ha"], minlength=count),
         method=[_first(plain["method"].to_numpy()[rows]) for rows in rows_of(group, count)],
-        value_flag=np.where(estimated, "V", np.where(zero, "NO", "NE")),
-        reason=np.where(estimated, "", np.where(zero, "no_carbon_counted", "no_data_for_pool")),
+        value_flag=np.select([estimated, zero, included], ["V", "NO", "IE"], "NE"),
+        reason=np.select([estimated, zero, included], ["", "no_carbon_counted", "litter_in_dead_wood"], "no_data_for_pool"),
     )
     return Leaves(frame=frame, values=total)
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
-from sinks.checking import check_once
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, stop_on_owners
 from sinks.demo.check import DemoCheck, check_demo
 from sinks.demo.scenario import write_demo
-from sinks.pipeline import account, keep_summary, snapshot, tabulate
+from sinks.pipeline import account, findings_of_run, keep_summary, look, snapshot, tabulate
 from sinks.provenance import locked
 from sinks.setup import set_up
 
@@ -31,12 +30,12 @@ def command(
     if not quiet:
         click.echo(text("demo.written", folder=folder.as_posix(), width=setup.grid.width, height=setup.grid.height))
     with locked(setup.out):
-        found = [*setup.findings, *check_once(setup)]
+        look(setup)
         with progress(text("progress.tabulate"), quiet) as show:
             tabulate(setup, engine_of(threads, workers, scheduler, window), show)
         snapshot(setup)
         account(setup.out)
-        summary = keep_summary(setup.out, found)
+        summary = keep_summary(setup.out, findings_of_run(setup))
     checks = check_demo(folder, setup.out)
     if not quiet:
         click.echo(summary)

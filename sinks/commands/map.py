@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
+from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
 from sinks.ecosystems.catalogue import INVENTORIED
 from sinks.pipeline import densities_by_pool
@@ -38,5 +39,6 @@ def command(
     with progress(text("progress.map"), quiet or as_json) as show:
         write_map(setup, function, output, engine_of(threads, workers, scheduler, window), show)
     write_style(output, request)
-    if not quiet:
+    show_findings(setup.findings, as_json)
+    if not quiet and not as_json:
         click.echo(text("map.done", title=map_title(request, None), unit=request.unit, path=output.name))

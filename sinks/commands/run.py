@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
-from sinks.checking import check_once
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
-from sinks.pipeline import account, keep_summary, plan_of, snapshot, tabulate
+from sinks.pipeline import account, findings_of_run, keep_summary, look, plan_of, snapshot, tabulate
 from sinks.provenance import locked, log
 from sinks.setup import set_up
 
@@ -32,11 +31,12 @@ def command(
     silent = quiet or as_json
     with locked(setup.out):
         log(setup.out, "started", title=setup.config.run.title)
-        found = [*setup.findings, *check_once(setup)]
+        look(setup)
         with progress(text("progress.tabulate"), silent) as show:
             computed = tabulate(setup, engine, show)
         snapshot(setup)
         accounted = account(setup.out)
+        found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
         log(setup.out, "finished", tabulated=computed, accounted=accounted)
     show_findings(found, as_json)

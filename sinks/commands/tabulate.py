@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
+from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
-from sinks.pipeline import snapshot, tabulate
+from sinks.pipeline import settle_tables, snapshot, tabulate
 from sinks.provenance import locked
 from sinks.setup import set_up
 
@@ -25,5 +26,7 @@ def command(
     with locked(setup.out), progress(text("progress.tabulate"), quiet or as_json) as show:
         computed = tabulate(setup, engine_of(threads, workers, scheduler, window), show)
         snapshot(setup)
-    if not quiet:
+        settle_tables(setup.out)
+    show_findings(setup.findings, as_json)
+    if not quiet and not as_json:
         click.echo(text("run.done" if computed else "run.nothing_new", folder=setup.config.run.output))

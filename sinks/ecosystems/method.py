@@ -137,6 +137,10 @@ PER_HECTARE = Equation(
 )
 
 
+CLASS_TABLE = "class_table"
+"""Id of the method that takes densities from the user's table."""
+
+
 def table_method(pool: str) -> PoolMethod:
     """The densities of a table by class: area times density."""
 
@@ -144,13 +148,13 @@ def table_method(pool: str) -> PoolMethod:
         densities = knowledge.densities[pool]
         density = np.asarray([densities.get(int(code), np.nan) for code in rows.code])
         equation = Equation(
-            id="class_table", function=lambda carbon: np.asarray(carbon)[None, :], text="C = sum(A * c[class])", amounts=("C [t C]",), factors=()
+            id=CLASS_TABLE, function=lambda carbon: np.asarray(carbon)[None, :], text="C = sum(A * c[class])", amounts=("C [t C]",), factors=()
         )
         known = ~np.isnan(density)
         return [Batch(equation, rows.group[known], (rows.area[known] * density[known],), ())]
 
     return PoolMethod(
-        id="class_table", layer=LAND_COVER, available=lambda knowledge, _: pool in knowledge.densities, dated=lambda _: False, batches=batches,
+        id=CLASS_TABLE, layer=LAND_COVER, available=lambda knowledge, _: pool in knowledge.densities, dated=lambda _: False, batches=batches,
         depth_cm=lambda knowledge: knowledge.densities_depth_cm,
     )  # fmt: skip
 

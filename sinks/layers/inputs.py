@@ -1,10 +1,15 @@
 """From a configuration to layers on one grid: files found, headers read, alignment known, findings gathered."""
 
 import csv
-from collections.abc import Sequence
+import fnmatch
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.grids import Grid, alignment, crs_text, horizontal_crs, parse_crs, same_crs
@@ -12,7 +17,7 @@ from aoi.guard import guarded_path
 from sinks.config import DENSITY_LAYERS, LAND_COVER, Config, LayerSection
 from sinks.layers.layer import Kind, Layer, RasterFile, Stack
 from sinks.layers.raster import Header, read_header
-from sinks.units import C_TO_CO2, to_tonnes_per_hectare
+from sinks.units import C_TO_CO2, DENSITY_UNITS, VOLUME_DENSITY_UNIT, to_tonnes_per_hectare
 
 CLASS_RESAMPLING = ("nearest", "mode")
 VALUE_RESAMPLING = ("nearest", "bilinear", "average")
@@ -42,6 +47,21 @@ class Folders:
         """The path of a text; raises `InputError` outside the folders."""
         return guarded_path(text, base=self.base, roots=self.roots, where=where)
 
+    def label(self, path: Path) -> str:
+        """What a resolved path is called in messages and records: its place in the folder of the configuration, else in one of the roots.
+
+        No two paths have one label, and none tells where on the machine they lie.
+        """
+        if path.is_relative_to(self.base):
+            return path.relative_to(self.base).as_posix()
+        number = next(number for number, root in enumerate(self.roots) if path.is_relative_to(root))
+        return f"roots[{number}]/{path.relative_to(self.roots[number]).as_posix()}"
+
+    def find(self, text: str, where: str) -> tuple[Path, str]:
+        """The path of a text and its label; raises `InputError` outside the folders."""
+        path = self.resolve(text, where)
+        return path, self.label(path)
+
 
 def folders_of(config: Config, base: Path, more: Sequence[str] = ()) -> Folders:
     """The folders of a configuration; ``more`` are given on the command line."""
@@ -67,28 +87,38 @@ def find_sources(config: Config, folders: Folders) -> tuple[list[Source], list[F
                 sources.append(
                     Source(layer=name, year=year, member=number if layer.files_mean else 0, label=label, path=path, header=header, grid=grid)
                 )
-    found += _same_file_twice(sources)
+    found += _same_file_twice(config, sources)
     return sources, found
 
 
 def _listed(texts: Sequence[str], folders: Folders, place: str, found: list[Finding]) -> list[tuple[str, Path]]:
-    """Labels and paths of texts; a glob gives its files in the order of their names."""
+    """Labels and paths of texts; a pattern gives its files in the order of their names."""
     out: list[tuple[str, Path]] = []
     for text in texts:
         try:
-            if any(sign in text for sign in "*?["):
-                folder = folders.resolve(str(Path(text).parent), place)
-                names = sorted(path.name for path in folder.glob(Path(text).name))
-                if not names:
-                    found.append(finding("E-FILE-01", f"{place}: {text}"))
-                for name in names:
-                    label = str(Path(text).parent / name)
-                    out.append((label, folders.resolve(label, place)))
-            else:
-                out.append((text, folders.resolve(text, place)))
+            path, label = folders.find(text, place)
+            if not any(sign in text for sign in "*?[") or path.exists():
+                out.append((label, path))
+                continue
+            names = _matching(*folders.find(str(Path(text).parent), place), Path(text).name)
+            if not names:
+                found.append(finding("E-FILE-01", f"{place}: {label}"))
+            for name in names:
+                path, label = folders.find(str(Path(text).parent / name), place)
+                out.append((label, path))
         except InputError as error:
             found += error.findings
     return out
+
+
+def _matching(folder: Path, label: str, pattern: str) -> list[str]:
+    """Names in a folder that a pattern fits, sorted; none where there is no such folder."""
+    try:
+        return sorted(path.name for path in folder.iterdir() if fnmatch.fnmatchcase(path.name, pattern))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(finding("E-FILE-02", label, reason=error.strerror or type(error).__name__)) from error
 
 
 def _grid(header: Header, layer: LayerSection, label: str) -> Grid:
@@ -104,16 +134,34 @@ def _grid(header: Header, layer: LayerSection, label: str) -> Grid:
         raise InputError([replace(one, where=label) for one in error.findings]) from error
 
 
-def _same_file_twice(sources: Sequence[Source]) -> list[Finding]:
-    """The same file given for two years of a layer."""
-    seen: dict[tuple[str, Path], int | None] = {}
+def _same_file_twice(config: Config, sources: Sequence[Source]) -> list[Finding]:
+    """The same file given for two years of a layer; years that are means may share some of their files, but not all."""
     found = []
-    for source in sources:
-        key = source.layer, source.path
-        if key in seen and seen[key] != source.year:
-            found.append(finding("E-YEAR-02", f"layers.{source.layer}", file=source.label, years=f"{seen[key]}, {source.year}"))
-        seen.setdefault(key, source.year)
+    for name, layer in config.layers.items():
+        for first, last, shared, alike in shared_by_years(sources, name, {source.label: source.label for source in sources}):
+            if alike or not layer.files_mean:
+                found.append(finding("E-YEAR-02", f"layers.{name}", file=", ".join(one for one, _ in shared), years=f"{first}, {last}"))
     return found
+
+
+def shared_by_years(sources: Sequence[Source], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
+    """Pairs of years of a layer that have files of one content.
+
+    Returns
+    -------
+    list of (first year, last year, pairs of labels, whether all contents are the same)
+    """
+    by_year: dict[int, dict[str, str]] = {}
+    for source in sources:
+        if source.layer == layer and source.year is not None:
+            by_year.setdefault(source.year, {}).setdefault(contents[source.label], source.label)
+    out = []
+    for first, last in combinations(sorted(by_year), 2):
+        one, other = by_year[first], by_year[last]
+        shared = [(label, other[content]) for content, label in one.items() if content in other]
+        if shared:
+            out.append((first, last, shared, set(one) == set(other)))
+    return out
 
 
 def run_grid(config: Config, sources: Sequence[Source], folders: Folders) -> Grid:
@@ -130,9 +178,8 @@ def run_grid(config: Config, sources: Sequence[Source], folders: Folders) -> Gri
     like = section.like or LAND_COVER
     mine = [source for source in sources if source.layer == like]
     if not mine:
-        path = folders.resolve(like, "grid.like")
-        header = read_header(path, like)
-        grid = _grid(header, LayerSection(file=like), like)
+        path, label = folders.find(like, "grid.like")
+        grid = _grid(read_header(path, label), LayerSection(file=like), label)
         return replace(grid, cell_area=section.cell_area)
     year = next((year for year in config.run.years if any(source.year == year for source in mine)), mine[0].year)
     return replace(_union([source for source in mine if source.year == year]), cell_area=section.cell_area)
@@ -159,7 +206,6 @@ def _union(sources: Sequence[Source]) -> Grid:
 
 def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_area: str) -> Grid:
     """A grid of a CRS and resolution over the land cover; its corners are whole multiples of the resolution."""
-    import numpy as np
     from pyproj import Transformer
 
     target = crs_text(parse_crs(crs, "grid.crs"))
@@ -206,7 +252,7 @@ def build_stack(config: Config, sources: Sequence[Source], grid: Grid, hashes: d
             file, wrong = _raster_file(source, section, grid, hashes.get(source.label, ""))
             found += wrong
             dates.setdefault(source.year, {}).setdefault(source.member, []).append(file)
-        valid = valid_range(name, section)
+        valid = valid_range(name, section) or _range_of_errors(name, config)
         layers.append(
             Layer(
                 name=name, kind=kind,
@@ -229,6 +275,7 @@ def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str)
         found.append(finding("W-ALIGN-01", source.label, shift=f"{largest:.3f}", resampling=section.resampling or ""))
     if section.crs is not None and source.header.crs_wkt and not same_crs(section.crs, source.header.crs_wkt):
         found.append(finding("N-CRS-03", source.label, crs=section.crs, file=horizontal_crs(source.header.crs_wkt).name))
+    found += _check_nodata(source, section)
     file = RasterFile(
         path=str(source.path), label=source.label, height=source.header.height, width=source.header.width, offset=offset,
         source_crs=source.grid.crs, nodata=source.header.nodata if section.nodata is None else section.nodata,
@@ -236,6 +283,21 @@ def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str)
         add=source.header.offset if section.offset is None else section.offset, sha256=sha256,
     )  # fmt: skip
     return file, found
+
+
+def _check_nodata(source: Source, section: LayerSection) -> list[Finding]:
+    """A declared no-data value that no cell of the file can hold."""
+    kind = np.dtype(source.header.dtype)
+    if section.nodata is None or _holds(kind, section.nodata):
+        return []
+    limits = np.iinfo(kind) if np.issubdtype(kind, np.integer) else np.finfo(kind)
+    return [finding("E-NODATA-01", source.label, nodata=f"{section.nodata:g}", dtype=kind.name, low=f"{limits.min:g}", high=f"{limits.max:g}")]
+
+
+def _holds(kind: "np.dtype[Any]", value: float) -> bool:
+    if np.issubdtype(kind, np.integer):
+        return float(value).is_integer() and bool(np.iinfo(kind).min <= value <= np.iinfo(kind).max)
+    return not np.isfinite(value) or bool(abs(value) <= np.finfo(kind).max)
 
 
 def _check_resampling(name: str, section: LayerSection, kind: Kind) -> list[Finding]:
@@ -260,6 +322,13 @@ def valid_range(name: str, section: LayerSection) -> tuple[float, float] | None:
     return low, high
 
 
+def _range_of_errors(name: str, config: Config) -> tuple[float, float] | None:
+    """The range of a layer of standard errors: not negative, and no more than the layer it belongs to can hold."""
+    ranges = [valid_range(other, section) for other, section in config.layers.items() if section.se == name]
+    highs = [one[1] for one in ranges if one is not None]
+    return (0.0, max(highs)) if highs else None
+
+
 def possible_range(name: str) -> tuple[float, float]:
     """What a kind of layer can hold, in the unit of ``valid.csv``."""
     row = _ranges()[name]
@@ -273,14 +342,12 @@ def _ranges() -> dict[str, dict[str, str]]:
 
 
 def check_units(config: Config) -> list[Finding]:
-    """Density layers whose unit is not known."""
+    """Layers of densities whose unit is not known."""
     found = []
     for name, section in config.layers.items():
-        if name in DENSITY_LAYERS and section.unit is not None:
-            try:
-                to_tonnes_per_hectare(section.unit)
-            except KeyError:
-                found.append(finding("E-UNIT-03", f"layers.{name}.unit", unit=section.unit, known="t ha-1, Mg ha-1, kg m-2, g m-2, kg ha-1"))
+        known = DENSITY_UNITS if name in DENSITY_LAYERS else (VOLUME_DENSITY_UNIT,) if name == "growing_stock_volume" else None
+        if known is not None and section.unit is not None and section.unit not in known:
+            found.append(finding("E-UNIT-03", f"layers.{name}.unit", unit=section.unit, known=", ".join(known)))
     return found
 
 

@@ -14,11 +14,16 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from aoi.findings import InputError, finding
+from aoi.findings import Finding, InputError, finding
 from aoi.grids import Grid
 from sinks.layers.raster import dataset_of, read_failure
 
 MISSING_CLASS = -1
+MOST_CODE = 2**31 - 1
+MOST = 0.5
+"""Where more than this share of the cells cannot be, it is the unit or scale and not a no-data value."""
+_NODATA_CANDIDATES = (-9999.0, -32768.0, -3000.0, -999.0, -99.0, -1.0, 255.0, 32767.0, 65535.0, -3.4028234663852886e38)
+
 Kind = Literal["classes", "values"]
 
 
@@ -103,19 +108,20 @@ class Extent:
     width: int
 
 
-def read_member(layer: Layer, member: tuple[RasterFile, ...], grid: Grid, extent: Extent) -> NDArray[Any]:
-    """The cells of one member in an extent; where files of a mosaic overlap, the first with a value holds.
+def read_member(layer: Layer, member: tuple[RasterFile, ...], grid: Grid, extent: Extent) -> tuple[NDArray[Any], list[Finding]]:
+    """The cells of one member in an extent, and what is wrong with them; where files of a mosaic overlap, the first with a value holds.
 
     Returns
     -------
-    (height, width) int32 with -1 for missing (classes) or float64 with NaN (values)
-
-    Raises
-    ------
-    InputError
-        A block that cannot be decoded, an infinite value, a value outside the valid range.
+    cells : (height, width) int32 with -1 for missing (classes) or float64 with NaN (values)
+        Of a file with a finding they are good for a check alone: a block that cannot
+        be decoded and values that cannot be are missing.
+    findings : list of Finding
+        A block that cannot be decoded; codes that are no whole numbers; infinite
+        values, values outside the possible range.
     """
     shape = (extent.height, extent.width)
+    found: list[Finding] = []
     if layer.kind == "classes":
         out: NDArray[Any] = np.full(shape, MISSING_CLASS, dtype=np.int32)
     else:
@@ -124,13 +130,15 @@ def read_member(layer: Layer, member: tuple[RasterFile, ...], grid: Grid, extent
         part = _overlap(file, extent)
         if part is None:
             continue
-        raw = _read(file, layer, grid, part)
+        try:
+            raw = _read(file, layer, grid, part)
+        except InputError as error:
+            found += error.findings
+            continue
         target = out[part.row_off - extent.row_off :, part.col_off - extent.col_off :][: part.height, : part.width]
-        if layer.kind == "classes":
-            _fill_classes(target, raw, file, layer)
-        else:
-            _fill_values(target, raw, file, layer, part)
-    return out
+        fill = _fill_classes if layer.kind == "classes" else _fill_values
+        found += fill(target, raw, file, layer, part)
+    return out, found
 
 
 def _overlap(file: RasterFile, extent: Extent) -> Extent | None:
@@ -190,54 +198,93 @@ def _spare_value(dtype: str) -> float:
     return 0.0 if np.issubdtype(np.dtype(dtype), np.integer) else float("nan")
 
 
-def _fill_classes(target: NDArray[Any], raw: NDArray[Any], file: RasterFile, layer: Layer) -> None:
-    empty = np.isnan(raw) if np.issubdtype(raw.dtype, np.floating) else np.zeros(raw.shape, dtype=bool)
-    codes = np.where(empty, MISSING_CLASS, raw).astype(np.int32)
-    if file.nodata is not None and not np.isnan(file.nodata):
-        codes[raw == file.nodata] = MISSING_CLASS
+def _fill_classes(target: NDArray[Any], raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent) -> list[Finding]:
+    found: list[Finding] = []
+    if _holds_codes_only(raw.dtype):
+        codes = raw.astype(np.int32)
+        if file.nodata is not None:
+            codes[raw == file.nodata] = MISSING_CLASS
+    else:
+        codes, found = _whole_codes(raw, file, layer, part)
     for code in layer.missing_codes:
         codes[codes == code] = MISSING_CLASS
     codes[codes < 0] = MISSING_CLASS
     np.copyto(target, codes, where=target == MISSING_CLASS)
+    return found
 
 
-def _fill_values(target: NDArray[Any], raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent) -> None:
+def _holds_codes_only(dtype: "np.dtype[Any]") -> bool:
+    """Whether every cell of a type is a whole number of 32 bits."""
+    return np.issubdtype(dtype, np.integer) and np.iinfo(dtype).max <= MOST_CODE
+
+
+def _whole_codes(raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent) -> tuple[NDArray[np.int32], list[Finding]]:
+    """Codes from cells of a type that can hold other numbers; those are missing, and a finding."""
+    missing = np.isnan(raw) if np.issubdtype(raw.dtype, np.floating) else np.zeros(raw.shape, dtype=bool)
+    if file.nodata is not None and not np.isnan(file.nodata):
+        missing |= raw == file.nodata
+    strange = ~missing & ((raw != np.floor(raw)) | (np.abs(raw) > MOST_CODE))
+    codes = np.where(missing | strange, MISSING_CLASS, raw).astype(np.int32)
+    if not strange.any():
+        return codes, []
+    row, column = _first(strange)
+    said = {"value": f"{raw[row, column]:g}", "cells": int(strange.sum()), "row": part.row_off + row, "column": part.col_off + column}
+    return codes, [finding("E-CLASS-02", file.label, layer=layer.name, **said)]
+
+
+def _fill_values(target: NDArray[Any], raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent) -> list[Finding]:
     values = raw.astype(np.float64)
     if file.nodata is not None and not np.isnan(file.nodata):
         values[raw == np.asarray(file.nodata).astype(raw.dtype, copy=False)] = np.nan
     if file.scale != 1.0 or file.add != 0.0:
         values = values * file.scale + file.add
-    _check_values(values, file, layer, part)
+    found = []
     if layer.valid is not None and layer.valid_declared:
         values[(values < layer.valid[0]) | (values > layer.valid[1])] = np.nan
+    else:
+        found = _check_values(values, file, layer, part)
     np.copyto(target, values, where=np.isnan(target))
+    return found
 
 
-def _check_values(values: NDArray[np.float64], file: RasterFile, layer: Layer, part: Extent) -> None:
+def _check_values(values: NDArray[np.float64], file: RasterFile, layer: Layer, part: Extent) -> list[Finding]:
+    """What is wrong with values; those that cannot be are made missing, unless most are: then it is their unit."""
+    found = []
     infinite = np.isinf(values)
     if infinite.any():
-        row, column = np.argwhere(infinite)[0]
-        raise InputError(finding("E-VALUE-01", file.label, row=part.row_off + row, column=part.col_off + column))
-    if layer.valid is None or layer.valid_declared:
-        return
-    with np.errstate(invalid="ignore"):
-        outside = (values < layer.valid[0]) | (values > layer.valid[1])
-    if outside.any():
-        row, column = np.argwhere(outside)[0]
-        raise InputError(
-            finding(
-                "E-VALUE-02", file.label,
-                value=f"{values[row, column]:g}", cells=int(outside.sum()), row=part.row_off + row, column=part.col_off + column,
-                low=f"{layer.valid[0]:g}", high=f"{layer.valid[1]:g}", layer=layer.name, hint=_hint(float(values[row, column]), file),
-            )
-        )  # fmt: skip
+        row, column = _first(infinite)
+        found.append(finding("E-VALUE-01", file.label, row=part.row_off + row, column=part.col_off + column))
+        values[infinite] = np.nan
+    if layer.valid is None:
+        return found
+    low, high = layer.valid
+    outside = (values < low) | (values > high)
+    if not outside.any():
+        return found
+    row, column = _first(outside)
+    value = float(values[row, column])
+    said = {
+        "value": f"{value:g}", "row": part.row_off + row, "column": part.col_off + column, "low": f"{low:g}", "high": f"{high:g}",
+        "layer": layer.name,
+    }  # fmt: skip
+    share = outside.sum() / (~np.isnan(values)).sum()
+    no_data = _looks_like_no_data(value, file)
+    if share > MOST and no_data is None:
+        factor = 10.0 ** np.ceil(np.log10(np.nanmax(np.abs(values)) / max(abs(low), abs(high))))
+        return [*found, finding("E-VALUE-03", file.label, **said, share=f"{share:.0%}", factor=f"{factor:g}")]
+    values[outside] = np.nan
+    hint = f"nodata = {no_data:g}" if no_data is not None else f"valid = [{low:g}, {high:g}]"
+    return [*found, finding("E-VALUE-02", file.label, **said, cells=int(outside.sum()), hint=hint)]
 
 
-_NODATA_CANDIDATES = (-9999.0, -32768.0, -3000.0, -1.0, 255.0, 32767.0, 65535.0, -3.4028234663852886e38)
+def _first(cells: NDArray[np.bool_]) -> tuple[int, int]:
+    """Row and column of the first cell that is true."""
+    row, column = np.unravel_index(int(np.argmax(cells)), cells.shape)
+    return int(row), int(column)
 
 
-def _hint(value: float, file: RasterFile) -> str:
-    """A no-data value that the raw number looks like."""
-    raw = (value - file.add) / file.scale if file.scale else value
+def _looks_like_no_data(value: float, file: RasterFile) -> float | None:
+    """The no-data value in the file's own numbers that a value looks like, if any."""
+    raw = (value - file.add) / file.scale
     near = [candidate for candidate in _NODATA_CANDIDATES if np.isclose(raw, candidate, rtol=1e-6)]
-    return f"nodata = {near[0]:g}" if near else f"valid = [{'low'}, {'high'}]"
+    return near[0] if near else None

@@ -4,8 +4,10 @@ A ``.tif`` that is really a VRT or WMS text would read other files or ask other
 hosts (FAULTS S1, S2); drivers that do so are switched off before GDAL starts.
 """
 
+import math
 import os
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ os.environ.setdefault("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", "none")
 os.environ.setdefault("GDAL_CACHEMAX", "128")
 
 import rasterio  # noqa: E402  (after the drivers are switched off)
-from rasterio.errors import RasterioError  # noqa: E402
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError  # noqa: E402
 from rasterio.shutil import copy  # noqa: E402
 
 from aoi.findings import InputError, finding  # noqa: E402
@@ -48,27 +50,41 @@ def read_header(path: Path, where: str) -> Header:
     Raises
     ------
     InputError
-        No such file; not a TIFF by its first bytes; unreadable; a size that no raster has.
+        No such file; not a TIFF by its first bytes; unreadable; a size that no raster
+        has; several bands, or cells that are no real numbers; no georeference; a
+        scale that leaves no number.
     """
     check_is_tiff(path, where)
     try:
-        with _open(path) as dataset:
-            header = Header(
-                crs_wkt=dataset.crs.to_wkt() if dataset.crs else "",
-                transform=tuple(dataset.transform)[:6],
-                width=dataset.width,
-                height=dataset.height,
-                dtype=dataset.dtypes[0],
-                nodata=dataset.nodata,
-                scale=float(dataset.scales[0]),
-                offset=float(dataset.offsets[0]),
-                bands=dataset.count,
-            )
-    except RasterioError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NotGeoreferencedWarning)
+            header = _header(path)
+    except NotGeoreferencedWarning as error:
+        raise InputError(finding("E-RASTER-06", where)) from error
+    except (RasterioError, CRSError) as error:
         raise InputError(finding("E-RASTER-02", where, reason=_plain(error, path))) from error
     if max(header.width, header.height) > MOST_CELLS_A_SIDE or header.bands > MOST_BANDS:
         raise InputError(finding("E-RASTER-04", where, width=header.width, height=header.height, bands=header.bands))
+    if header.bands != 1 or "complex" in header.dtype:
+        raise InputError(finding("E-RASTER-05", where, bands=header.bands, dtype=header.dtype))
+    if header.scale == 0 or not (math.isfinite(header.scale) and math.isfinite(header.offset)):
+        raise InputError(finding("E-RASTER-07", where, scale=f"{header.scale:g}", offset=f"{header.offset:g}"))
     return header
+
+
+def _header(path: Path) -> Header:
+    with _open(path) as dataset:
+        return Header(
+            crs_wkt=dataset.crs.to_wkt() if dataset.crs else "",
+            transform=tuple(dataset.transform)[:6],
+            width=dataset.width,
+            height=dataset.height,
+            dtype=dataset.dtypes[0],
+            nodata=dataset.nodata,
+            scale=float(dataset.scales[0]),
+            offset=float(dataset.offsets[0]),
+            bands=dataset.count,
+        )
 
 
 def check_is_tiff(path: Path, where: str) -> None:

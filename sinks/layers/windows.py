@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aoi.coverage import Coverage, TileCoverage
-from aoi.findings import Finding, InputError
+from aoi.findings import Finding, InputError, finding
 from aoi.grids import Grid, Tile
 from sinks.layers.layer import Extent, Stack, read_member
 from sinks.layers.raster import close_datasets
@@ -75,6 +75,7 @@ def map_windows(
     *,
     engine: Engine | None = None,
     only: frozenset[str] | None = None,
+    salvage: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Apply a function to every tile that the zones touch and that is not done, and hand over the results.
@@ -87,25 +88,29 @@ def map_windows(
         Receives each result once; what it keeps already is not computed again.
     only : frozenset of str, optional
         The layers to read; all by default.
+    salvage : bool
+        Hand over the tiles of a window in spite of its findings, for a check: what
+        cannot be read is missing in them. A run keeps no such tile.
 
     Raises
     ------
     InputError
-        With the findings of all tiles (the first fifty), after the other tiles are kept.
+        With the findings of all layers and tiles, the first of a kind for each file
+        (and fifty at most), after the other tiles are kept.
     """
     engine = engine or Engine()
     windows = list(_windows(stack.grid, zones, outputs, engine.window_tiles))
     total = sum(len(tiles) for tiles in windows)
     if total == 0:
         return
-    task = _Task(stack=stack, zones=zones, function=function, only=only)
+    task = _Task(stack=stack, zones=zones, function=function, only=only, salvage=salvage)
     keeper = _Keeper(outputs, total, progress)
     if engine.workers or engine.scheduler:
         _run_distributed(task, windows, keeper, engine)
     else:
         _run_threads(task, windows, keeper, engine.thread_count())
-    if keeper.findings:
-        raise InputError(keeper.findings)
+    if keeper.found:
+        raise InputError(keeper.findings())
 
 
 def _windows(grid: Grid, zones: Coverage, outputs: Outputs, size: int) -> Iterator[list[Tile]]:
@@ -117,6 +122,15 @@ def _windows(grid: Grid, zones: Coverage, outputs: Outputs, size: int) -> Iterat
     yield from groups.values()
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a window gives: its first tile, results of tiles, findings."""
+
+    first: Tile
+    results: list[tuple[Tile, Any]]
+    findings: list[Finding]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
     """Reads one window and applies the function to its tiles."""
@@ -125,24 +139,29 @@ class _Task:
     zones: Coverage
     function: Callable[[Block], Any]
     only: frozenset[str] | None
+    salvage: bool
 
-    def __call__(self, tiles: list[Tile]) -> tuple[list[tuple[Tile, Any]], list[Finding]]:
+    def __call__(self, tiles: list[Tile]) -> "_Answer":
         try:
             window = _bounding(tiles)
-            arrays = self._read(window)
-            return [(tile, self.function(self._block(tile, window, arrays))) for tile in tiles], []
+            arrays, found = self._read(window)
+            if found and not self.salvage:
+                return _Answer(tiles[0], [], found)
+            return _Answer(tiles[0], [(tile, self.function(self._block(tile, window, arrays))) for tile in tiles], found)
         except InputError as error:
-            return [], error.findings
+            return _Answer(tiles[0], [], error.findings)
 
-    def _read(self, window: Extent) -> dict[tuple[str, int | None, int], NDArray[Any]]:
+    def _read(self, window: Extent) -> tuple[dict[tuple[str, int | None, int], NDArray[Any]], list[Finding]]:
         arrays: dict[tuple[str, int | None, int], NDArray[Any]] = {}
+        found: list[Finding] = []
         for layer in self.stack.layers:
             if self.only is not None and layer.name not in self.only:
                 continue
             for date, members in layer.dates:
                 for number, member in enumerate(members):
-                    arrays[layer.name, date, number] = read_member(layer, member, self.stack.grid, window)
-        return arrays
+                    arrays[layer.name, date, number], wrong = read_member(layer, member, self.stack.grid, window)
+                    found += wrong
+        return arrays, found
 
     def _block(self, tile: Tile, window: Extent, arrays: dict[tuple[str, int | None, int], NDArray[Any]]) -> Block:
         rows = slice(tile.row_off - window.row_off, tile.row_off - window.row_off + tile.height)
@@ -164,30 +183,37 @@ def _bounding(tiles: list[Tile]) -> Extent:
 
 
 class _Keeper:
-    """Hands results over one at a time, counts them, and collects findings."""
+    """Hands results over one at a time, counts them, and collects findings: of each file the first of a kind."""
 
     def __init__(self, outputs: Outputs, total: int, progress: Progress | None) -> None:
-        self.findings: list[Finding] = []
+        self.found: dict[tuple[str, str], tuple[tuple[int, int], Finding]] = {}
         self._outputs = outputs
         self._total = total
         self._count = 0
         self._progress = progress
         self._lock = threading.Lock()
 
-    def __call__(self, answer: tuple[list[tuple[Tile, Any]], list[Finding]]) -> None:
-        results, findings = answer
+    def __call__(self, answer: _Answer) -> None:
         with self._lock:
-            for tile, result in results:
+            for tile, result in answer.results:
                 self._outputs.put(tile, result)
                 self._count += 1
-            self.findings += findings[: max(0, _MOST_FINDINGS - len(self.findings))]
+            place = answer.first.row, answer.first.col
+            for one in answer.findings:
+                kind = one.id, one.where
+                if kind not in self.found or place < self.found[kind][0]:
+                    self.found[kind] = place, one
             if self._progress is not None:
                 self._progress(self._count, self._total)
+
+    def findings(self) -> list[Finding]:
+        """The findings in the order of the windows, whichever came first."""
+        return [one for _, one in sorted(self.found.values(), key=lambda kept: kept[0])]
 
     @property
     def full(self) -> bool:
         """So many findings that going on tells nothing new."""
-        return len(self.findings) >= _MOST_FINDINGS
+        return len(self.found) >= _MOST_FINDINGS
 
 
 def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, threads: int) -> None:
@@ -209,7 +235,7 @@ def _run_distributed(task: _Task, windows: list[list[Tile]], keeper: _Keeper, en
     from distributed import Client, LocalCluster, as_completed
 
     if engine.scheduler:
-        client = Client(engine.scheduler)
+        client = _client_of(engine.scheduler)
         cluster = None
     else:
         cluster = LocalCluster(
@@ -234,5 +260,14 @@ def _run_distributed(task: _Task, windows: list[list[Tile]], keeper: _Keeper, en
             cluster.close()
 
 
-def _call(task: _Task, tiles: list[Tile]) -> tuple[list[tuple[Tile, Any]], list[Finding]]:
+def _client_of(address: str) -> Any:
+    from distributed import Client
+
+    try:
+        return Client(address)
+    except (OSError, ValueError) as error:
+        raise InputError(finding("E-RUN-08", "--scheduler", address=address, reason=str(error))) from error
+
+
+def _call(task: _Task, tiles: list[Tile]) -> _Answer:
     return task(tiles)

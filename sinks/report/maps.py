@@ -28,8 +28,8 @@ from sinks.accounting.rows import PairCells, Reading, Rows
 from sinks.accounting.soil_cohorts import soil_rate
 from sinks.accounting.terms import with_nan_column
 from sinks.config import LAND_COVER
-from sinks.ecosystems.method import Knowledge
-from sinks.equations import soil
+from sinks.ecosystems.method import CLASS_TABLE, Knowledge
+from sinks.equations import soil, wetland
 from sinks.factors.table import FactorTable
 from sinks.layers.raster import copy, rasterio
 from sinks.layers.windows import Block, Engine, Progress, map_windows
@@ -105,6 +105,24 @@ class MapFunction:
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class _Soil:
+    """Soil carbon of cells as a map or their class tells it [t C ha-1], NaN where unknown.
+
+    Parameters
+    ----------
+    mapped : (cells,) float64
+        The part of a map, else 0.
+    looked_up_again : (cells,) bool
+        A class table that is looked up at every date.
+    """
+
+    per_hectare: Floats
+    mapped: Floats
+    depth_cm: NDArray[np.int64]
+    looked_up_again: NDArray[np.bool_]
+
+
 class _Land:
     """The cells of a block that lie in a zone, each a hectare of land."""
 
@@ -117,6 +135,7 @@ class _Land:
         self.knowledge = Knowledge(factor=self.lookup, layers=function.layers, mapped=function.mapped, densities=function.densities)
         self.values = with_nan_column(function.factors.value[None, :])
         self.hectare = np.ones(len(cells))
+        self._soils: dict[int, _Soil] = {}
 
     def stock(self) -> Floats:
         """Carbon per hectare of the pools asked for [t C ha-1]; NaN where none is estimated."""
@@ -126,9 +145,40 @@ class _Land:
         for pool in self.request.pools:
             carbon = pool_carbon(rows, names["ecosystem"], self.hectare, pool, self.knowledge)
             mine = carbon.estimated & np.isin(names["ecosystem"], self.request.ecosystems)
-            total += np.where(mine, carbon.terms.totals(self.values)[0], 0.0)
+            total += np.where(mine, self._soil() if pool == SOIL else carbon.terms.totals(self.values)[0], 0.0)
             known |= mine
         return np.where(known, total, np.nan)
+
+    def _soil(self) -> Floats:
+        """Soil carbon at the date [t C ha-1]: that of the first date and what cohorts have added since, never a second look-up.
+
+        The cell's own chain, by the rule of ``soil_chain``. The table carries on means
+        of classes, so where land changes class twice its ecosystems may share the
+        same carbon in another way.
+        """
+        dates = [interval for interval in self.function.plan.intervals if interval[1] <= self.request.year]
+        carbon = self._soil_seen(dates[0][0] if dates else self.request.year).per_hectare
+        cohorts: list[tuple[tuple[int, int], Floats]] = []
+        for first, last in dates:
+            pairs = self._pairs(first, last)
+            before, after = self._soil_seen(first), self._soil_seen(last)
+            cohorts.append(((first, last), np.where(np.isnan(carbon), 0.0, self._soil_rate(pairs)[0][0])))
+            kept = carbon - before.mapped + after.mapped
+            carbon = np.where(np.isnan(kept) | holes(pairs) | (before.depth_cm != after.depth_cm), after.per_hectare, kept)
+            for seen, rate in cohorts:
+                carbon = carbon + rate * soil.mean_cohort_years(*seen, first, last, self._transition)[0]
+            carbon = np.where(after.looked_up_again, after.per_hectare, carbon)
+        return carbon
+
+    def _soil_seen(self, year: int) -> "_Soil":
+        """What map or class say of the soil at a date."""
+        if year not in self._soils:
+            names = self._names(year)
+            found = pool_carbon(self._rows(names, year), names["ecosystem"], self.hectare, SOIL, self.knowledge)
+            carbon = np.where(found.estimated, found.terms.totals(self.values)[0], np.nan)
+            mapped = found.estimated & np.char.startswith(found.method.astype(str), "mapped")
+            self._soils[year] = _Soil(carbon, np.where(mapped, carbon, 0.0), found.depth_cm, found.method == CLASS_TABLE)
+        return self._soils[year]
 
     def change(self) -> Floats:
         """Removal per hectare and year of the pools asked for [t CO2e ha-1 yr-1], by stock difference.
@@ -154,6 +204,10 @@ class _Land:
         return np.asarray(sides[0] | sides[1], dtype=bool)
 
     @property
+    def _peat_row(self) -> int:
+        return self.lookup.rows_of("peat_accumulation", ecosystem="wetland", land_class="peatland")
+
+    @property
     def _transition(self) -> Floats:
         return np.asarray(self.values[:, [self.lookup.constant_row("transition_years")]])
 
@@ -176,7 +230,10 @@ class _Land:
         if pool == SOIL:
             first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
             rate, estimated = self._soil_rate(pairs)
-            return (rate * soil.mean_cohort_years(first, last, first, last, self._transition))[0], estimated
+            cohorts = (rate * soil.mean_cohort_years(first, last, first, last, self._transition))[0]
+            peat = ((pairs.frame["land_class_from"] == "peatland") & (pairs.frame["land_class_to"] == "peatland")).to_numpy()
+            laid_down = wetland.peat_accumulation(self.hectare, self.values[0, self._peat_row]) * (last - first)
+            return cohorts + np.where(peat, laid_down, 0.0), estimated | peat
         change = self._matter_change(pairs, pool)
         outside = np.zeros(len(self.cells), dtype=bool)
         if pool in DEAD_MATTER:
@@ -195,13 +252,9 @@ class _Land:
     def _soil_rate(self, pairs: PairCells) -> tuple[Floats, NDArray[np.bool_]]:
         """Change of soil carbon per year of transition, (1, cells) [t C ha-1 yr-1], and where it is estimated."""
         rate = soil_rate(pairs, self.knowledge)
-        estimated = rate.changed & rate.known & ~holes(pairs) & self._soil_known(pairs)
+        start, end = (self._soil_seen(int(pairs.frame[name].iloc[0])) for name in ("year_from", "year_to"))
+        estimated = rate.changed & rate.known & ~holes(pairs) & (start.depth_cm == end.depth_cm) & ~np.isnan(start.per_hectare)
         return np.where(estimated, rate.per_hectare(self.values, self._transition), 0.0), estimated
-
-    def _soil_known(self, pairs: PairCells) -> NDArray[np.bool_]:
-        """Cells whose soil carbon at the start is known."""
-        land = pairs.frame["ecosystem_from"].to_numpy(dtype=object)
-        return pool_carbon(pairs.start, land, self.hectare, SOIL, self.knowledge).estimated
 
     def _names(self, year: int) -> dict[str, Any]:
         """Class code, land class, ecosystem and strata of each cell at a date."""

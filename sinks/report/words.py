@@ -56,6 +56,8 @@ def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
         say("dates", dates=", ".join(map(str, dates)), years=", ".join(map(str, settings["years"]))),
         say(f"rule_{settings['rule']}"),
         say(f"cells_{settings['cell_area']}", crs=settings["grid"]["crs"], width=settings["grid"]["width"], height=settings["grid"]["height"]),
+        *(say("window", layer=layer, year=year, files=", ".join(files)) for layer, dates in settings["windows"].items() for year, files in dates.items()),
+        say("history", year=dates[0]),
         say("policy", approach=say(settings["policy"]["removal_approach"]), change=say(f"change_{settings['policy']['unvalidated_change']}")),
     ]
 
