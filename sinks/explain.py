@@ -143,7 +143,8 @@ class _Work:
         title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
         if entry["gas"] == "CH4":
             gwp = self._factor(int(self.inventory.factors.rows("gwp_ch4")[0]))
-            return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"]))
+            note = text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"])
+            return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=note)
         return Part(title, value, self._terms(prepared.year_growth[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
 
     def _pair_part(self, entry: pd.Series, value: float) -> Part:
@@ -165,7 +166,7 @@ class _Work:
         note = text("explain.change", change=f"{value / C_TO_CO2 * years:.6f}", years=years, value=f"{value:.3f}")
         return Part(title, value, terms, note=note)
 
-    def _terms(self, terms: Terms, group: int) -> list[dict[str, Any]]:
+    def _terms(self, terms: Terms, group: Any) -> list[dict[str, Any]]:
         return [self._term(batch, number) for batch in terms.of_group(int(group)) for number in range(len(batch.group))]
 
     def _soil_rate(self, group: int) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from aoi.coverage import Coverage
 from aoi.findings import Finding, InputError, errors, finding, stop_on_errors
-from aoi.texts import LANGUAGES, current_language, text
 from aoi.table import DICTIONARY, Column, Table, replace_file
+from aoi.texts import LANGUAGES, current_language, text
 from sinks import tables
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
@@ -307,7 +307,7 @@ def read_inventory(out: Path) -> Inventory:
     """
     inputs = inputs_of(out)
     settings = read_json(inputs / "settings.json")
-    if not isinstance(settings, dict) or not SETTINGS <= set(settings) or not (tables_of(out) / "activity_year.csv").exists():
+    if not isinstance(settings, dict) or not SETTINGS.issubset(settings) or not (tables_of(out) / "activity_year.csv").exists():
         raise InputError(finding("E-RUN-05", out.name))
     factors = _factors_of(inputs, settings)
     lookup = FactorLookup(factors)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Setup:
     stratum_values: Mapping[str, Mapping[int, str]]
     densities: pd.DataFrame | None
     factors: FactorTable
-    policy: PolicySection = PolicySection()
+    policy: PolicySection = field(default_factory=PolicySection)
     findings: tuple[Finding, ...] = ()
     product: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -282,7 +283,7 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
     dates = config.run.dates
     return Plan(
         years=dates, strata=tuple(sorted(config.strata.items())), values=tuple(sorted(values, key=lambda one: one.name)),
-        intervals=tuple(zip(dates[:-1], dates[1:], strict=True)) if change else (),
+        intervals=tuple(pairwise(dates)) if change else (),
     )  # fmt: skip
 
 

@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 KEY = ["zone", "year", "ecosystem", "pool"]
 
 
-def bin_bounds(cells: YearCells, bins: NDArray[np.int64], edges: Mapping[str, tuple[float, ...]], methods: Mapping[tuple[str, str], str], knowledge: Knowledge) -> pd.DataFrame:
+def bin_bounds(
+    cells: YearCells, bins: NDArray[np.int64], edges: Mapping[str, tuple[float, ...]], methods: Mapping[tuple[str, str], str], knowledge: Knowledge
+) -> pd.DataFrame:
     """The most by which bins can miss the pixels, by zone, year, ecosystem and pool [t C].
 
     A bin of width w with the mean m adds at most ``max |f'''| / 6 * w * sum a (b - m)^2`` (the

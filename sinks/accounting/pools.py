@@ -99,7 +99,7 @@ def pool_carbon(rows: Rows, land: NDArray[np.object_], area: Floats, pool: str, 
 
 def _covered(rows: Rows, groups: int) -> Floats:
     """Area with a value of the rows' layer, by group; files that are averaged count by their share."""
-    return np.bincount(rows.group, weights=rows.area * rows.share, minlength=groups)
+    return np.bincount(rows.group, weights=rows.area * rows.share, minlength=groups).astype(np.float64)
 
 
 def all_pools(rows: Rows, land: NDArray[np.object_], area: Floats, knowledge: Knowledge) -> Mapping[str, PoolCarbon]:

@@ -1,14 +1,15 @@
 """Removals: leaves by zone, interval, approach and what was removed."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sinks.accounting.change import converted
 from sinks.accounting.entries import Entries
 from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result
-from sinks.accounting.change import converted
 from sinks.accounting.stocks import Leaves, group_rows
 from sinks.accounting.terms import sum_by
 from sinks.config import PolicySection
@@ -199,7 +200,7 @@ def _conversion(parts: Parts, prepared: Prepared, result: Result, policy: Policy
 def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
     frame = prepared.pairs.frame
     change = result.changes[SOIL]
-    rows = np.flatnonzero((change.estimated & (frame["year_to"] <= year).to_numpy()))
+    rows = np.flatnonzero(change.estimated & (frame["year_to"] <= year).to_numpy())
     rows = rows[~((frame["ecosystem_from"] == "other") & (frame["ecosystem_to"] == "other")).to_numpy()[rows]]
     land = frame.iloc[rows]
     stay = prepared.years.frame.assign(soil_depth_cm=prepared.year_pools[SOIL].depth_cm)
@@ -258,7 +259,7 @@ def lookup_difference(years: pd.DataFrame, values: Floats, dates: tuple[int, ...
     parts = Parts()
     keys = ["zone", "ecosystem", "land_class", "pool", "soil_depth_cm"]
     stocks = pd.DataFrame(np.nan_to_num(values).T, index=pd.MultiIndex.from_frame(years[["year", *keys]]))
-    for first, last in zip(dates[:-1], dates[1:], strict=True):
+    for first, last in pairwise(dates):
         both = [stocks.loc[year] if year in stocks.index.get_level_values(0) else stocks.iloc[:0] for year in (first, last)]
         index = both[0].index.union(both[1].index)
         start, end = (one.reindex(index, fill_value=0.0).to_numpy().T for one in both)

@@ -138,7 +138,8 @@ def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -
     frame = _named(frame, strata, reading, "year", "class", "stratum", "")
     group = _group_of(activity, frame, _YEAR_KEY)
     members = activity.groupby(["year", "layer"])["member"].transform("max").to_numpy(dtype=np.int64) + 1
-    rows = _rows(frame, group, "", activity, activity["layer"], _Sums(*(activity[name].to_numpy(dtype=np.float64) for name in ("sum", "sum_sq", "sum", "sum_sq", "sum_sq"))), 1.0 / members)
+    total, squares = (activity[name].to_numpy(dtype=np.float64) for name in ("sum", "sum_sq"))
+    rows = _rows(frame, group, "", activity, activity["layer"], _Sums(total, squares, total, squares, squares), 1.0 / members)
     return YearCells(frame=frame, rows=rows)
 
 

@@ -25,7 +25,7 @@ def rounded(values: Floats) -> Floats:
 
 def exact_sum(values: Iterable[float]) -> float:
     """The exact decimal sum of rounded leaves; missing ones are left out."""
-    return sum(int(round(value * 10**LEAF_DECIMALS)) for value in values if value == value) / 10**LEAF_DECIMALS
+    return sum(round(value * 10**LEAF_DECIMALS) for value in values if value == value) / 10**LEAF_DECIMALS
 
 
 def with_interval(leaves: Leaves, value: str, missing: Sequence[str]) -> pd.DataFrame:

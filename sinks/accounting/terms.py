@@ -68,7 +68,7 @@ class Batch:
             )
         unique, place = np.unique(keys, axis=0, return_inverse=True)
         place = place.reshape(-1)
-        amounts = tuple(np.bincount(place, weights=amount, minlength=len(unique)) for amount in self.amounts)
+        amounts = tuple(np.bincount(place, weights=amount, minlength=len(unique)).astype(np.float64) for amount in self.amounts)
         return Batch(self.equation, unique[:, 0], amounts, tuple(unique[:, number] for number in range(1, unique.shape[1])))
 
     def evaluate(self, values: Floats) -> Floats:

@@ -56,7 +56,8 @@ def progress(title: str, quiet: bool) -> Iterator[Progress | None]:
 @contextmanager
 def _bar(title: str) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress as RichProgress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with RichProgress(*columns, console=Console(stderr=True)) as bars:

@@ -5,7 +5,16 @@ import numpy as np
 from sinks.accounting.rows import Rows
 from sinks.accounting.terms import Batch, Equation
 from sinks.config import NDVI
-from sinks.ecosystems.method import CLASS_MEAN, CLASS_MEAN_ROOTS, ROOTS_FROM_MAP, Ecosystem, Knowledge, PoolMethod, mapped_method, table_method
+from sinks.ecosystems.method import (
+    CLASS_MEAN,
+    CLASS_MEAN_ROOTS,
+    ROOTS_FROM_MAP,
+    Ecosystem,
+    Knowledge,
+    PoolMethod,
+    mapped_method,
+    table_method,
+)
 from sinks.ecosystems.soil import SOIL_METHODS
 from sinks.equations import bins, grassland
 from sinks.units import G_PER_M2_TO_T_PER_HA
@@ -32,7 +41,9 @@ HERBS = Equation(
 )  # fmt: skip
 HERB_ROOTS = Equation(
     id="ndvi_roots_carbon",
-    function=lambda area, total, total_sq, coefficient, exponent, ratio: herb_carbon_of_bins(area, total, total_sq, coefficient, exponent) * ratio,
+    function=lambda area, total, total_sq, coefficient, exponent, ratio: (
+        herb_carbon_of_bins(area, total, total_sq, coefficient, exponent) * ratio
+    ),
     text="C = C_AG(NDVI) * R", amounts=HERBS.amounts, factors=(*HERBS.factors, "root_shoot_ratio"), linear=False,
 )  # fmt: skip
 
@@ -70,7 +81,8 @@ GRASSLAND = Ecosystem(
             mapped_method("aboveground_biomass"), _ndvi_method("ndvi_herbs", _herbs), table_method("aboveground_biomass"), CLASS_MEAN,
         ),
         "belowground_biomass": (
-            mapped_method("belowground_biomass"), ROOTS_FROM_MAP, _ndvi_method("ndvi_roots", _herb_roots), table_method("belowground_biomass"), CLASS_MEAN_ROOTS,
+            mapped_method("belowground_biomass"), ROOTS_FROM_MAP, _ndvi_method("ndvi_roots", _herb_roots), table_method("belowground_biomass"),
+            CLASS_MEAN_ROOTS,
         ),
         "dead_wood": (mapped_method("dead_wood"), table_method("dead_wood")),
         "litter": (mapped_method("litter"),),

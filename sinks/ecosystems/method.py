@@ -178,7 +178,7 @@ def mapped_method(pool: str) -> PoolMethod:
     )  # fmt: skip
 
 
-def woody_keys(rows: Rows) -> dict[str, Names]:
+def woody_keys(rows: Rows) -> dict[str, Any]:
     """Ecosystem and land class by which trees are looked up; other land is read as arbor forest."""
     outside = rows.ecosystem == "other"
     return {

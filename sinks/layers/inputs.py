@@ -232,7 +232,9 @@ def _misaligned(source: Source, grid: Grid) -> Finding:
     return finding("E-ALIGN-03", source.label, cells=cells, grid=f"{grid.transform[0]:g} x {-grid.transform[4]:g}", layer=source.layer)
 
 
-def build_stack(config: Config, sources: Sequence[Source], grid: Grid, hashes: dict[str, str], missing_codes: dict[str, tuple[int, ...]]) -> tuple[Stack, list[Finding]]:
+def build_stack(
+    config: Config, sources: Sequence[Source], grid: Grid, hashes: dict[str, str], missing_codes: dict[str, tuple[int, ...]]
+) -> tuple[Stack, list[Finding]]:
     """The layers of a run on its grid, and the findings of alignment.
 
     Parameters

@@ -16,11 +16,11 @@ os.environ.setdefault("GDAL_SKIP", "VRT GTI WMS WMTS WCS STACIT STACTA MRF PDF H
 os.environ.setdefault("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", "none")
 os.environ.setdefault("GDAL_CACHEMAX", "128")
 
-import rasterio  # noqa: E402  (after the drivers are switched off)
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError  # noqa: E402
-from rasterio.shutil import copy  # noqa: E402
+import rasterio
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.shutil import copy
 
-from aoi.findings import InputError, finding  # noqa: E402
+from aoi.findings import InputError, finding
 
 _MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 MOST_CELLS_A_SIDE = 4_000_000

@@ -218,14 +218,15 @@ class _Keeper:
 
 def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, threads: int) -> None:
     """Windows on the threads of this process; each result is kept as soon as it is there."""
-    import dask
+    from dask.base import compute
+    from dask.delayed import delayed
 
     def work(number: int) -> None:
         if not keeper.full:
             keeper(task(windows[number]))
 
     try:
-        dask.compute(*(dask.delayed(work)(number) for number in range(len(windows))), scheduler="threads", num_workers=threads)
+        compute(*(delayed(work)(number) for number in range(len(windows))), scheduler="threads", num_workers=threads)
     finally:
         close_datasets()
 

@@ -263,7 +263,7 @@ def _grouped(keys: Ints, group: Ints, bins: Ints | None, layer: tuple[int, int],
     code = group * width + (bins + 1)
     counts = np.bincount(code)
     held = np.flatnonzero(counts)
-    totals = np.stack([np.bincount(code, weights=column)[held] for column in sums], axis=1)
+    totals = np.stack([np.bincount(code, weights=column)[held] for column in sums], axis=1).astype(np.float64)
     out = np.concatenate(
         [keys[held // width], np.full((len(held), 1), layer[0]), np.full((len(held), 1), layer[1]), (held % width - 1)[:, None]], axis=1
     )
