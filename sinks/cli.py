@@ -70,10 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(EXIT_UNFINISHED)
     except InputError as error:
         show_findings(error.findings, "--json" in arguments)
-        sys.exit(EXIT_FINDINGS)
-    except Unfinished as error:
-        click.echo(str(error), err=True)
-        sys.exit(EXIT_UNFINISHED)
+        sys.exit(EXIT_UNFINISHED if isinstance(error, Unfinished) else EXIT_FINDINGS)
 
 
 def _asked_language(arguments: Sequence[str]) -> str | None:

@@ -17,15 +17,17 @@ from aoi.grids import Grid
 from aoi.guard import guarded_path
 from aoi.leagues import leagues
 from aoi.parcels import Parcels, cross, read_parcels
+from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
 from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
-from sinks.factors.table import CLIMATES, SOILS, FactorTable
+from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
 from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid
 from sinks.layers.layer import Stack
 from sinks.legends.legend import (
     BUILTIN,
+    LEGEND,
     Legend,
     builtin_legend,
     change_allowed,
@@ -115,7 +117,7 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     legends = gathered.take(lambda: _legends(config, folders), None)
     strata = gathered.take(lambda: _stratum_values(config, folders), None)
     densities = gathered.take(lambda: _densities(config, folders), None)
-    factors = gathered.take(lambda: (_factors(config, folders), []), None)
+    factors = gathered.take(lambda: _factors(config, folders), None)
     policy = gathered.take(lambda: (_policy(config, folders), []), None)
     gathered.stop()
     grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
@@ -217,14 +219,17 @@ def _legends(config: Config, folders: Folders) -> tuple[dict[int, Legend | None]
     name = config.layers[LAND_COVER].legend
     if name is None:
         return dict.fromkeys(config.run.dates), [finding("W-LEGEND-12", "layers.land_cover.legend")]
-    legend = builtin_legend(name) if name in BUILTIN else _own_legend(name, folders)
-    return dict.fromkeys(config.run.dates, legend), []
+    if name in BUILTIN or not name.lower().endswith(".csv"):
+        return dict.fromkeys(config.run.dates, builtin_legend(name)), []
+    path, label = folders.find(name, "layers.land_cover.legend")
+    return dict.fromkeys(config.run.dates, read_legend(path, label)), _notes(LEGEND, path, label)
 
 
-def _own_legend(name: str, folders: Folders) -> Legend:
-    if not name.lower().endswith(".csv"):
-        return builtin_legend(name)
-    return read_legend(*folders.find(name, "layers.land_cover.legend"))
+def _notes(table: Table, path: Path, label: str) -> list[Finding]:
+    """What a table of the user was read in spite of: another encoding than UTF-8, full-width digits."""
+    text, encoding = decode(path, label)
+    notes = [one for one in table.parse(text, label)[1] if one.severity == "note"]
+    return notes if encoding.startswith("utf-8") else [finding("N-CONF-01", label, encoding=encoding), *notes]
 
 
 def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[int, str]], list[Finding]]:
@@ -240,6 +245,7 @@ def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[in
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
         names = CODE_NAMES.read(path, label)
+        found += _notes(CODE_NAMES, path, label)
         out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
         wrong = sorted({value for value in out[name].values() if vocabulary and value not in vocabulary})
         if wrong:
@@ -256,14 +262,16 @@ def _vocabulary(stratum: str) -> tuple[str, ...]:
 def _densities(config: Config, folders: Folders) -> tuple[pd.DataFrame | None, list[Finding]]:
     if config.densities is None:
         return None, []
-    return DENSITIES.read(*folders.find(config.densities.file, "densities.file")), []
+    path, label = folders.find(config.densities.file, "densities.file")
+    return DENSITIES.read(path, label), _notes(DENSITIES, path, label)
 
 
-def _factors(config: Config, folders: Folders) -> FactorTable:
+def _factors(config: Config, folders: Folders) -> tuple[FactorTable, list[Finding]]:
     shipped = FactorTable.shipped()
     if config.factors is None:
-        return shipped
-    return shipped.with_overrides(*folders.find(config.factors.file, "factors.file"))
+        return shipped, []
+    path, label = folders.find(config.factors.file, "factors.file")
+    return shipped.with_overrides(path, label), _notes(FACTORS, path, label)
 
 
 def _policy(config: Config, folders: Folders) -> PolicySection:

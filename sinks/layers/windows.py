@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from aoi.coverage import Coverage, TileCoverage
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import Grid, Tile
+from sinks.errors import Unfinished
 from sinks.layers.layer import Extent, Stack, read_member
 from sinks.layers.raster import close_datasets
 
@@ -250,7 +251,7 @@ def _run_distributed(task: _Task, windows: list[list[Tile]], keeper: _Keeper, en
         first = [client.submit(_call, shared, tiles, pure=False) for tiles in islice(waiting, many)]
         queue = as_completed(first)
         for future in queue:
-            keeper(future.result())
+            keeper(_result(future))
             future.release()
             following = None if keeper.full else next(waiting, None)
             if following is not None:
@@ -259,6 +260,24 @@ def _run_distributed(task: _Task, windows: list[list[Tile]], keeper: _Keeper, en
         client.close()
         if cluster is not None:
             cluster.close()
+
+
+def _result(future: Any) -> _Answer:
+    """The answer of a task.
+
+    Raises
+    ------
+    Unfinished
+        Workers died on it again and again, or the cluster is gone; what was kept before stays.
+    """
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
+
+    try:
+        answer: _Answer = future.result()
+    except (KilledWorker, CancelledError, CommClosedError, TimeoutError) as error:
+        raise Unfinished(finding("E-RUN-10", "dask", reason=type(error).__name__)) from error
+    return answer
 
 
 def _client_of(address: str) -> Any:

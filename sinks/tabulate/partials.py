@@ -12,6 +12,7 @@ import numpy as np
 
 from aoi.findings import InputError, finding
 from aoi.grids import Tile
+from sinks.errors import Unfinished
 from sinks.tabulate.tile import Sums, TileSums
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS tile (row INTEGER, col INTEGER, content BLOB NOT NULL, PRIMARY KEY (row, col)) WITHOUT ROWID"
@@ -44,13 +45,13 @@ class PartialStore:
 
         Raises
         ------
-        InputError
+        Unfinished
             The disk is full or the file cannot be written; tiles kept before stay.
         """
         try:
             self._database.execute("INSERT OR REPLACE INTO tile VALUES (?, ?, ?)", (tile.row, tile.col, _packed(result)))
         except sqlite3.OperationalError as error:
-            raise InputError(finding("E-RUN-03", self._path.name, reason=str(error))) from error
+            raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
         self._kept.add((tile.row, tile.col))
 
     def read(self) -> list[TileSums]:
