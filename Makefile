@@ -11,10 +11,10 @@ demo: $(VENV)/.ready
 	$(BIN)/sinks demo demo-out
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -n auto -m "not long"
 
 test-long: $(VENV)/.ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

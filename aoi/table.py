@@ -354,7 +354,7 @@ def _parse_plain(cells: Sequence[str], column: Column) -> pd.Series | None:
         if column.type == "decimal":
             return pd.Series([float(cell) if cell else np.nan for cell in cells], dtype="float64")
         if "" not in cells:
-            return pd.Series([int(cell) for cell in cells], dtype="Int64")
+            return pd.Series([_whole(cell) for cell in cells], dtype="Int64")
     except ValueError:
         return None
     return None
@@ -374,8 +374,18 @@ def _convert(text: str, type: ColumnType) -> Any:
     if type == "boolean":
         return {"true": True, "false": False, "1": True, "0": False}[text.lower()] if text.lower() in {"true", "false", "1", "0"} else _refuse(text)
     if type == "integer":
-        return int(text) if _INTEGER.fullmatch(text) else _refuse(text)
+        return _whole(text) if _INTEGER.fullmatch(text) else _refuse(text)
     return float(text) if _DECIMAL.fullmatch(text) else _refuse(text)
+
+
+def _whole(text: str) -> int:
+    """The whole number of a text; one that no 64-bit integer holds is refused."""
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(text)
+    return int(text)
+
+
+_MOST_DIGITS = 18
 
 
 def _refuse(text: str) -> Any:

@@ -95,8 +95,7 @@ class _Work:
         self.inventory = inventory
         self.result = result
         self.values = with_nan_column(inventory.factors.value[None, :])
-        gwp = int(inventory.factors.rows("gwp_ch4")[0])
-        self.parts = removal_parts(inventory.prepared, result, inventory.policy, inventory.years, gwp, self.values).joined()
+        self.parts = removal_parts(inventory.prepared, result, inventory.policy, inventory.years, self.values).joined()
 
     def stock_leaf(self, row: dict[str, Any]) -> Leaf:
         """A leaf of the stocks."""
@@ -142,7 +141,7 @@ class _Work:
         land = prepared.years.frame.iloc[entry["group"]]
         title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
         if entry["gas"] == "CH4":
-            gwp = self._factor(int(self.inventory.factors.rows("gwp_ch4")[0]))
+            gwp = self._factor(prepared.gwp_row)
             note = text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"])
             return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=note)
         return Part(title, value, self._terms(prepared.year_growth[entry["pool"]], entry["group"]), note=text("explain.to_co2"))

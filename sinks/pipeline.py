@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from aoi.coverage import Coverage
 from aoi.findings import Finding, InputError, errors, finding, stop_on_errors
+from aoi.grids import horizontal_crs
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from aoi.texts import LANGUAGES, current_language, text
 from sinks import tables
@@ -268,8 +269,6 @@ def snapshot(setup: Setup) -> None:
 
 
 def _crs_name(setup: Setup) -> str:
-    from aoi.grids import horizontal_crs
-
     return str(horizontal_crs(setup.grid.crs).name)
 
 
@@ -429,10 +428,9 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
     plan = design(inventory.factors, prepared.factor_rows())
     result = evaluate(prepared, plan.values)
     values = with_nan_column(plan.values)
-    gwp = int(inventory.factors.rows("gwp_ch4")[0])
     all_stocks = stock_leaves(prepared.years, prepared.year_pools, result.stocks)
     stocks = _of_years(all_stocks, inventory.years)
-    removals = removal_leaves(prepared, result, inventory.policy, inventory.years, gwp, values)
+    removals = removal_leaves(prepared, result, inventory.policy, inventory.years, values)
     if inventory.settings["densities"]:
         removals = _together(removals, _lookup_rows(inventory, all_stocks))
     missing = {"stock_tC": MISSING_IN_STOCKS, "removal_tCO2e_per_year": MISSING_IN_REMOVALS}

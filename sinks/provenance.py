@@ -16,6 +16,7 @@ from typing import Any
 
 from aoi.findings import InputError, finding
 from aoi.table import replace_file
+from sinks.errors import Unfinished
 
 _CHUNK = 1 << 22
 HASHED_LIBRARIES = ("numpy", "pandas", "rasterio", "pyproj", "shapely", "scipy", "dask", "pyogrio", "geopandas")
@@ -41,11 +42,9 @@ class HashMemory:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, list[Any]] = {}
-        if path.exists():
-            try:
-                self._known = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                self._known = {}
+        known = read_json(path)
+        if isinstance(known, dict):
+            self._known = {label: one for label, one in known.items() if isinstance(one, list) and len(one) == 3}
 
     def sha256(self, label: str, path: Path) -> str:
         """The hash of a file, from memory when size and time of change are the same."""
@@ -108,13 +107,15 @@ def log(out: Path, event: str, **values: object) -> None:
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Hold a run folder for one run; a disk that fails while it is held is a finding.
+    """Hold a run folder for one run.
 
     Raises
     ------
     InputError
-        Another run that is alive holds it; it cannot be made or written; the disk is
-        full. A lock whose process is gone is taken over.
+        Another run that is alive holds it, or it cannot be made or written. A lock
+        whose process is gone is taken over.
+    Unfinished
+        The disk is full or fails while it is held.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -126,7 +127,7 @@ def locked(out: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _DISK:
             raise
-        raise InputError(finding("E-RUN-03", out.name, reason=error.strerror or "")) from error
+        raise Unfinished(finding("E-RUN-03", out.name, reason=error.strerror or "")) from error
     finally:
         _held.discard(path)
         path.unlink(missing_ok=True)
@@ -172,10 +173,10 @@ def _linked(file: Path, name: Path) -> bool:
 
 def _alive(lock: Any, path: Path) -> bool:
     """Does the process of a lock still run? One of another host counts as running; what is no lock does not."""
-    pid = lock.get("pid") if isinstance(lock, dict) else None
-    if not isinstance(pid, int) or not 0 < pid < 2**31:
+    pid, host = (lock.get("pid"), lock.get("host")) if isinstance(lock, dict) else (None, None)
+    if type(pid) is not int or not 0 < pid < 2**31 or not isinstance(host, str):
         return False
-    if lock.get("host") != socket.gethostname():
+    if host != socket.gethostname():
         return True
     if pid == os.getpid():
         return path in _held

@@ -58,6 +58,7 @@ class Prepared:
     year_growth: Mapping[str, Terms]
     transition_row: int
     peat_row: int
+    gwp_row: int
     marsh_methane: Terms
     transition_years: float
 
@@ -68,7 +69,8 @@ class Prepared:
             *self.growth.values(), *self.year_growth.values(), self.marsh_methane,
         ]  # fmt: skip
         rows = [one.factor_rows() for one in terms]
-        return np.unique(np.concatenate([*rows, self.rate.factor_rows(), [self.transition_row]])).astype(np.int64)
+        more = [self.transition_row, *([self.peat_row] if len(peat_rows(self.pairs)) else []), *([self.gwp_row] if self.marsh_methane.batches else [])]
+        return np.unique(np.concatenate([*rows, self.rate.factor_rows(), more])).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ def prepare(years: YearCells, pairs: PairCells, knowledge: Knowledge, lookup: Fa
         transition_years=lookup.constant("transition_years"),
         marsh_methane=marsh_methane_terms(years.rows, len(years.frame), knowledge),
         peat_row=lookup.rows_of("peat_accumulation", ecosystem="wetland", land_class="peatland"),
+        gwp_row=lookup.constant_row("gwp_ch4"),
     )
 
 
@@ -226,10 +229,16 @@ def _later_entries(prepared: Prepared, pool: str, rows: Ints, this: int, change:
     return Entries(frame=booked, change=change)
 
 
+def peat_rows(pairs: PairCells) -> Ints:
+    """Groups of land that are declared peat at both dates."""
+    peat = (pairs.frame["land_class_from"] == "peatland") & (pairs.frame["land_class_to"] == "peatland")
+    return np.flatnonzero(peat.to_numpy())
+
+
 def _peat_accumulation(prepared: Prepared, values: Floats) -> list[Entries]:
     """Carbon that declared peat lays down over each interval; only on land that is peat at both dates."""
     frame = prepared.pairs.frame
-    rows = np.flatnonzero(((frame["land_class_from"] == "peatland") & (frame["land_class_to"] == "peatland")).to_numpy())
+    rows = peat_rows(prepared.pairs)
     if not len(rows):
         return []
     out = []

@@ -64,20 +64,18 @@ class Parts:
         return Leaves(frame=flagged, values=totals)
 
 
-def removal_leaves(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], gwp_row: int, values: Floats) -> Leaves:
+def removal_leaves(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], values: Floats) -> Leaves:
     """Removals of the result years by stock difference and by gain-loss, and memo rows; see `removal_parts`."""
-    return removal_parts(prepared, result, policy, years, gwp_row, values).leaves()
+    return removal_parts(prepared, result, policy, years, values).leaves()
 
 
-def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], gwp_row: int, values: Floats) -> Parts:
+def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], values: Floats) -> Parts:
     """The rows that the removals of the result years are made of, one per piece of land.
 
     Parameters
     ----------
     years : tuple of int
         Result years; the removal of a year is the change since the date before it.
-    gwp_row : int
-        Row of the warming potential of methane.
     values : (D, factors + 1) float64
     """
     parts = Parts()
@@ -85,7 +83,7 @@ def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, yea
     _without_interval(parts, prepared, years, len(values))
     for year in years:
         _gain_loss(parts, prepared, result, policy, year)
-        _marsh_methane(parts, prepared, policy, year, gwp_row, values)
+        _marsh_methane(parts, prepared, policy, year, values)
     return parts
 
 
@@ -226,7 +224,7 @@ def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: Poli
     parts.add(booked.assign(account=account, reason=why), values)
 
 
-def _marsh_methane(parts: Parts, prepared: Prepared, policy: PolicySection, year: int, gwp_row: int, values: Floats) -> None:
+def _marsh_methane(parts: Parts, prepared: Prepared, policy: PolicySection, year: int, values: Floats) -> None:
     """Methane of natural marsh, a memo beside its CO2 under both approaches."""
     terms = prepared.marsh_methane
     land = prepared.years.frame
@@ -236,7 +234,7 @@ def _marsh_methane(parts: Parts, prepared: Prepared, policy: PolicySection, year
     rows = np.flatnonzero(held & (land["year"] == year).to_numpy())
     if not len(rows):
         return
-    methane = -terms.totals(values)[:, rows] * values[:, [gwp_row]]
+    methane = -terms.totals(values)[:, rows] * values[:, [prepared.gwp_row]]
     seen = prepared.pairs.frame.loc[prepared.pairs.frame["year_to"] == year, "year_from"]
     first = int(seen.iloc[0]) if len(seen) else year - 1
     account = "offset" if policy.wetland_ch4 else "memo"

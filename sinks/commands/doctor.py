@@ -11,6 +11,7 @@ import click
 
 from aoi.texts import text
 from sinks.commands.shared import check_owners
+from sinks.layers.raster import rasterio
 from sinks.provenance import versions
 
 LEAST_FREE_GB = 2.0
@@ -34,10 +35,8 @@ def _geo() -> list[str]:
     import pyogrio
     import pyproj
 
-    import sinks.layers.raster as raster
-
     return [
-        f"GDAL {raster.rasterio.__gdal_version__} (rasterio), {pyogrio.__gdal_version_string__} (pyogrio)",
+        f"GDAL {rasterio.__gdal_version__} (rasterio), {pyogrio.__gdal_version_string__} (pyogrio)",
         f"PROJ {pyproj.proj_version_str}, proj.db {'ok' if (Path(pyproj.datadir.get_data_dir()) / 'proj.db').exists() else 'missing'}",
     ]
 

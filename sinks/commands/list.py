@@ -2,8 +2,11 @@
 
 import click
 
+from aoi.codes import league_names
 from aoi.findings import finding_ids
 from aoi.texts import current_language, text
+from sinks.factors.table import FactorTable
+from sinks.legends.legend import land_classes, products
 
 KINDS = ("leagues", "ecosystems", "legends", "factors", "findings")
 
@@ -17,20 +20,14 @@ def command(kind: str) -> None:
 
 
 def _leagues() -> list[str]:
-    from aoi.codes import league_names
-
     return [f"{code}  {zh}  {en}" for code, (zh, en) in sorted(league_names().items())]
 
 
 def _ecosystems() -> list[str]:
-    from sinks.legends.legend import land_classes
-
     return [f"{row.ecosystem:10} {row.land_class:18} {getattr(row, f'name_{current_language()}')}" for row in land_classes().itertuples()]
 
 
 def _legends() -> list[str]:
-    from sinks.legends.legend import products
-
     return [
         f"{row.id:16} {row.version:10} {row.year_from}-{row.year_to}  change_ok={str(bool(row.change_ok)).lower():5} "
         f"{getattr(row, f'title_{current_language()}')}"
@@ -39,8 +36,6 @@ def _legends() -> list[str]:
 
 
 def _factors() -> list[str]:
-    from sinks.factors.table import FactorTable
-
     table = FactorTable.shipped()
     return [
         f"{table.id[row]} = {table.value[row]:g} {table.unit[row]}  [{table.tag[row]}] {table.citation(row)}; {table.locator[row]}"

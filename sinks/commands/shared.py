@@ -27,7 +27,7 @@ def engine_options(function: Callable[..., Any]) -> Callable[..., Any]:
     function = click.option("--threads", type=click.IntRange(1), help=text("option.threads"))(function)
     function = click.option("--workers", type=click.IntRange(1), help=text("option.workers"))(function)
     function = click.option("--scheduler", help=text("option.scheduler"))(function)
-    return click.option("--window", type=click.IntRange(1, 8), default=2, show_default=True, help=text("option.window"))(function)
+    return click.option("--window", type=click.IntRange(1, 8), default=1, show_default=True, help=text("option.window"))(function)
 
 
 def output_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -215,10 +215,18 @@ def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_
             move = Transformer.from_crs(horizontal_crs(source.grid.crs), horizontal_crs(target), always_xy=True)
             boxes.append(move.transform_bounds(*source.grid.bounds, densify_pts=101))
     edges = np.asarray(boxes)
+    if not np.isfinite(edges).all():
+        raise InputError(finding("E-CRS-04", "grid.crs", extent=_box_of(sources), crs=horizontal_crs(target).name))
     (left, bottom), (right, top) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
     west, north = np.floor(left / resolution) * resolution, np.ceil(top / resolution) * resolution
     width, height = int(np.ceil((right - west) / resolution)), int(np.ceil((north - bottom) / resolution))
     return Grid(crs=target, transform=(resolution, 0.0, west, 0.0, -resolution, north), width=width, height=height, cell_area=cell_area)  # type: ignore[arg-type]
+
+
+def _box_of(sources: Sequence[Source]) -> str:
+    """Where the land cover lies, for a message."""
+    left, bottom, right, top = next(source.grid.bounds for source in sources if source.layer == LAND_COVER)
+    return f"x {left:.6g} .. {right:.6g}, y {bottom:.6g} .. {top:.6g}"
 
 
 def _misaligned(source: Source, grid: Grid) -> Finding:

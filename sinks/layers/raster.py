@@ -17,7 +17,7 @@ os.environ.setdefault("CPL_VSIL_CURL_ALLOWED_EXTENSIONS", "none")
 os.environ.setdefault("GDAL_CACHEMAX", "128")
 
 import rasterio
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.shutil import copy
 
 from aoi.findings import InputError, finding
@@ -101,17 +101,19 @@ def check_is_tiff(path: Path, where: str) -> None:
 
 
 def dataset_of(path: str) -> Any:
-    """The open dataset of a file for this thread; one handle per thread and file."""
-    handles: dict[str, Any] = _handles.__dict__.setdefault("open", {})
-    if path not in handles:
-        handles[path] = _open(Path(path))
-    return handles[path]
-
-
-def close_datasets() -> None:
-    """Close the handles of this thread."""
-    for dataset in _handles.__dict__.pop("open", {}).values():
-        dataset.close()
+    """The open dataset of a file for this thread: one handle per thread and file, opened anew when the file was replaced or changed."""
+    handles: dict[str, tuple[tuple[int, ...], Any]] = _handles.__dict__.setdefault("open", {})
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise RasterioIOError(f"{Path(path).name}: {error.strerror}") from error
+    content = status.st_ino, status.st_size, status.st_mtime_ns
+    known = handles.get(path)
+    if known is None or known[0] != content:
+        if known is not None:
+            known[1].close()
+        handles[path] = content, _open(Path(path))
+    return handles[path][1]
 
 
 def _open(path: Path) -> Any:
@@ -128,4 +130,4 @@ def read_failure(error: Exception, path: str, where: str, row: int, column: int)
     return InputError(finding("E-RASTER-03", where, row=row, column=column, reason=_plain(error, Path(path))))
 
 
-__all__ = ["Header", "check_is_tiff", "close_datasets", "copy", "dataset_of", "rasterio", "read_failure", "read_header"]
+__all__ = ["Header", "check_is_tiff", "copy", "dataset_of", "rasterio", "read_failure", "read_header"]

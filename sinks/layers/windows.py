@@ -8,6 +8,7 @@ nor the number of workers changes what a function sees or the order of results.
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -20,7 +21,6 @@ from aoi.findings import Finding, InputError, finding
 from aoi.grids import Grid, Tile
 from sinks.errors import Unfinished
 from sinks.layers.layer import Extent, Stack, read_member
-from sinks.layers.raster import close_datasets
 
 Result = TypeVar("Result")
 _MOST_FINDINGS = 50
@@ -218,7 +218,7 @@ class _Keeper:
 
 
 def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, threads: int) -> None:
-    """Windows on the threads of this process; each result is kept as soon as it is there."""
+    """Windows on threads that end with the pass, and their handles with them; each result is kept as soon as it is there."""
     from dask.base import compute
     from dask.delayed import delayed
 
@@ -226,10 +226,11 @@ def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, thread
         if not keeper.full:
             keeper(task(windows[number]))
 
-    try:
-        compute(*(delayed(work)(number) for number in range(len(windows))), scheduler="threads", num_workers=threads)
-    finally:
-        close_datasets()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            compute(*(delayed(work)(number) for number in range(len(windows))), scheduler="threads", pool=pool)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _run_distributed(task: _Task, windows: list[list[Tile]], keeper: _Keeper, engine: Engine) -> None:
@@ -271,7 +272,7 @@ def _result(future: Any) -> _Answer:
         Workers died on it again and again, or the cluster is gone; what was kept before stays.
     """
     from distributed import CancelledError, KilledWorker
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
 
     try:
         answer: _Answer = future.result()

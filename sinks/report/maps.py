@@ -21,7 +21,7 @@ from aoi.findings import InputError, finding
 from aoi.grids import Tile, horizontal_crs
 from aoi.texts import text
 from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, dead_matter_change, holes, without_holes
-from sinks.accounting.inventory import SOIL, growth_terms, young_carbon
+from sinks.accounting.inventory import SOIL, growth_terms, peat_rows, young_carbon
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.pools import pool_carbon
 from sinks.accounting.rows import PairCells, Reading, Rows
@@ -231,7 +231,7 @@ class _Land:
             first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
             rate, estimated = self._soil_rate(pairs)
             cohorts = (rate * soil.mean_cohort_years(first, last, first, last, self._transition))[0]
-            peat = ((pairs.frame["land_class_from"] == "peatland") & (pairs.frame["land_class_to"] == "peatland")).to_numpy()
+            peat = np.isin(np.arange(len(self.cells)), peat_rows(pairs))
             laid_down = wetland.peat_accumulation(self.hectare, self.values[0, self._peat_row]) * (last - first)
             return cohorts + np.where(peat, laid_down, 0.0), estimated | peat
         change = self._matter_change(pairs, pool)
