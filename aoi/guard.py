@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import shapely
+
 from aoi.findings import InputError, finding
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def open_vector(path: Path, where: object, *, layer: str | None = None, encoding
         features = _read(path, expected, where, layer, encoding)
     except (UnicodeDecodeError, LookupError) as error:
         raise InputError(finding("E-VECTOR-05", where, encoding=encoding or "UTF-8")) from error
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
         raise InputError(finding("E-VECTOR-02", where, reason=_without_folder(str(error), path))) from error
     if not len(features) or "geometry" not in features:
         raise InputError(finding("E-VECTOR-03", where))
@@ -100,6 +102,7 @@ def _read(path: Path, expected: str, where: object, layer: str | None, encoding:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("ignore", UserWarning)
         _check_layer(pyogrio.list_layers(path)[:, 0].tolist(), layer, where)
         if pyogrio.read_info(path, layer=layer, encoding=encoding)["driver"] != expected:
             raise InputError(finding("E-VECTOR-01", where, drivers=", ".join(VECTOR_DRIVERS)))

@@ -160,7 +160,10 @@ class Table:
 
     def parse(self, text: str, where: str) -> tuple[pd.DataFrame, list[Finding]]:
         """A typed frame from the text of a CSV file, and the findings."""
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            return self.frame(), [finding("E-TABLE-11", where, reason=str(error))]
         rows = [row for row in rows if any(cell.strip() for cell in row)]
         if not rows:
             return self.frame(), [finding("E-TABLE-01", where, table=self.name, columns=", ".join(self.names))]

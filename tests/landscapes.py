@@ -470,12 +470,12 @@ class Recipe:
         )  # fmt: skip
 
 
-LATTICE_SMALL = Lattice(height=9, width=11)
+LATTICE_SMALL = Lattice(height=6, width=8)
 PLACES = {
-    ALBERS: Lattice(height=9, width=11),
-    SINUSOIDAL: Lattice(crs=SINUSOIDAL, left=8_500_000.0, top=4_700_000.0, cell=463.3127165, height=9, width=11),
-    LONGLAT: Lattice(crs=LONGLAT, left=110.0, top=44.0, cell=0.005, height=9, width=11),
-    "EPSG:32650": Lattice(crs="EPSG:32650", left=400_000.0, top=4_900_000.0, cell=300.0, height=9, width=11),
+    ALBERS: Lattice(height=6, width=8),
+    SINUSOIDAL: Lattice(crs=SINUSOIDAL, left=8_500_000.0, top=4_700_000.0, cell=463.3127165, height=6, width=8),
+    LONGLAT: Lattice(crs=LONGLAT, left=110.0, top=44.0, cell=0.005, height=6, width=8),
+    "EPSG:32650": Lattice(crs="EPSG:32650", left=400_000.0, top=4_900_000.0, cell=300.0, height=6, width=8),
 }
 
 

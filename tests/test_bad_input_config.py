@@ -331,6 +331,22 @@ def test_everything_wrong_in_the_configuration_is_told_at_once(project):
     refused(project, "E-LEGEND-10", "E-UNIT-01", "E-YEAR-01", "E-CONF-14")
 
 
+@pytest.mark.parametrize(("lang", "words"), [("en", ["found: ", "expected: ", "do: "]), ("zh", ["实际：", "需要：", "处理："])])
+def test_people_read_a_line_for_each_finding(project, lang, words):
+    """Without --json, on standard error: what, where, found, expected, what to do."""
+    del project.config["layers"]["land_cover"]["legend"]
+    del project.config["layers"]["aboveground_biomass"]["2023"]
+    said = project.sinks("run", lang=lang)
+    assert (said.code, said.out) == (2, "")
+    lines = said.err.splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["E-YEAR-01", "E-LEGEND-10"]
+    for line in lines:
+        what, where, *rest = line.split(" | ")
+        assert what
+        assert where.startswith("run.toml: layers.")
+        assert all(part.startswith(word) for part, word in zip(rest, words, strict=True))
+
+
 def test_files_zones_and_legends_are_told_at_once(project):
     """Every file that the configuration names is tried, whatever is wrong with the others."""
     (project.folder / "agb_2020.tif").unlink()

@@ -4,7 +4,7 @@ import codecs
 
 import numpy as np
 import pytest
-from broken import OUTSIDE, accepted, good, land_cover, ran, refused, write_raster
+from broken import accepted, good, land_cover, ran, refused, write_raster
 
 from sinks.setup import set_up
 
@@ -116,7 +116,6 @@ def test_a_class_that_stands_twice(project):
     assert {one["where"] for one in found} == {"mine.csv: 3", "mine.csv: 6"}
 
 
-@OUTSIDE
 def test_cells_and_numbers_beyond_any_size(project):
     give(project, "pools.csv", POOLS + '"' + "x" * 200_000)
     give(project, "mine.csv", LEGEND + "99999999999999999999,cropland\n")

@@ -6,7 +6,7 @@ import shutil
 import geopandas
 import pytest
 import shapely
-from broken import CELL, COLUMNS, NORTH, OUTSIDE, ROWS, WEST, accepted, good, ran, refused, zones
+from broken import CELL, COLUMNS, NORTH, ROWS, WEST, accepted, good, ran, refused, zones
 from shapely import MultiPolygon, Polygon, affinity, box
 
 SOUTH, EAST = NORTH - ROWS * CELL, WEST + COLUMNS * CELL
@@ -94,7 +94,6 @@ def test_odd_names_are_kept_to_the_letter(project, names):
     assert set(geopandas.pd.read_csv(project.out / "tables" / "zones.csv")["name_zh"]) == set(names)
 
 
-@OUTSIDE
 def test_names_with_markup_are_dead_in_the_summary(project):
     write(project, changed("name_zh", 1, "<script>alert(1)</script>|x"))
     ran(project)
@@ -104,7 +103,6 @@ def test_names_with_markup_are_dead_in_the_summary(project):
     assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
 
 
-@OUTSIDE
 def test_markup_in_the_title_is_dead(project):
     project.config["run"]["title"] = "<img src=x onerror=alert(1)>"
     ran(project)

@@ -32,7 +32,7 @@ LEAF = 0.0005
 
 def landscape() -> Landscape:
     """Everything the accounting knows; land that changes class once, between the first two dates; all dates are results."""
-    drawn = random_landscape(21, lattice=LATTICE_SMALL, holes=False)
+    drawn = random_landscape(21, lattice=LATTICE_SMALL, zones=2, holes=False)
     return drawn.but(land={**drawn.land, 2023: drawn.land[2020]}, base_year=False)
 
 

@@ -17,7 +17,7 @@ from sinks.tabulate.activity import combine
 from sinks.tabulate.partials import PartialStore
 from sinks.tabulate.tile import PAIR_SUMS, YEAR_SUMS, Plan, Sums, TileSums, ValueLayer, bin_of
 
-LATTICE = Lattice(height=9, width=11)
+LATTICE = Lattice(height=7, width=8)
 YEARS = (2017, 2020, 2023)
 
 

@@ -1,5 +1,6 @@
 """The results of a run in plain sentences, in Chinese and English."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def summary_words(
     def say(key: str, **values: object) -> str:
         return text(f"words.{key}", language, **values)
 
-    lines = [f"# {settings['title'] or say('title')}", ""]
+    lines = [f"# {_inert(settings['title']) or say('title')}", ""]
     if settings.get("demo"):
         lines += [settings["demo"].get(f"note_{language}", say("demo")), ""]
     lines += _choices(settings, say)
@@ -71,7 +72,12 @@ def _name(zone: str, zones: pd.DataFrame, language: Language) -> str:
     if zone in ("150000", "all"):
         return text(f"zone.{zone}", language)
     rows = zones[zones["zone"] == zone]
-    return f"{rows[f'name_{language}'].iloc[0]} ({zone})" if len(rows) else zone
+    return f"{_inert(rows[f'name_{language}'].iloc[0])} ({zone})" if len(rows) else zone
+
+
+def _inert(words: str) -> str:
+    """Words of a user as text: no markup of HTML or of a table in them is alive."""
+    return html.escape(words, quote=False).replace("|", "\\|")
 
 
 def _of_zone(summary: pd.DataFrame, zone: str, years: Sequence[int], say: Any, language: Language) -> list[str]:

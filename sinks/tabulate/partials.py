@@ -30,6 +30,8 @@ class PartialStore:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute(_SCHEMA)
             self._kept = set(self._database.execute("SELECT row, col FROM tile"))
+        except sqlite3.OperationalError as error:
+            raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
         except sqlite3.DatabaseError as error:
             raise InputError(finding("E-RUN-02", self._path.name, reason=str(error))) from error
 
@@ -55,8 +57,17 @@ class PartialStore:
         self._kept.add((tile.row, tile.col))
 
     def read(self) -> list[TileSums]:
-        """All tiles, in tile order."""
-        return [_unpacked(content) for (content,) in self._database.execute("SELECT content FROM tile ORDER BY row, col")]
+        """All tiles, in tile order.
+
+        Raises
+        ------
+        InputError
+            What stands in the file is no partial table.
+        """
+        try:
+            return [_unpacked(content) for (content,) in self._database.execute("SELECT content FROM tile ORDER BY row, col")]
+        except (sqlite3.DatabaseError, zlib.error, ValueError) as error:
+            raise InputError(finding("E-RUN-02", self._path.name, reason=str(error))) from error
 
     def close(self) -> None:
         """Close the file."""
