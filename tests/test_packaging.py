@@ -36,7 +36,18 @@ def test_requirements_name_no_index() -> None:
 
 def test_help_answers_at_once() -> None:
     """``sinks --help`` imports neither numpy nor pandas."""
-    code = "import sys; sys.argv = ['sinks', '--help']\ntry:\n    from sinks.cli import main; main()\nexcept SystemExit:\n    pass\nprint(sorted({'numpy', 'pandas', 'rasterio', 'dask'} & set(sys.modules)))"
+    code = "\n".join(
+        [
+            "import sys",
+            "sys.argv = ['sinks', '--help']",
+            "from sinks.cli import main",
+            "try:",
+            "    main()",
+            "except SystemExit:",
+            "    pass",
+            "print(sorted({'numpy', 'pandas', 'rasterio', 'dask'} & set(sys.modules)))",
+        ]
+    )
     found = subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, text=True, encoding="utf-8", check=True)
     assert found.stdout.strip().endswith("[]")
     for verb in ("demo", "check", "run", "explain", "map", "doctor"):
