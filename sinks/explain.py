@@ -4,7 +4,6 @@ The terms that are printed are those that the accounting summed; their sum is
 printed beside the number of the table.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -250,5 +249,4 @@ def _part_lines(part: Part, sources: dict[str, str]) -> list[str]:
 
 def reason_words(reason: str) -> str:
     """The words of a reason; several are joined."""
-    say: Callable[[str], str] = lambda key: text(f"reason.{key}")  # noqa: E731
-    return "; ".join(say(key) for key in reason.split("+") if key)
+    return "; ".join(text(f"reason.{key}") for key in reason.split("+") if key)

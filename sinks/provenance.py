@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -137,22 +138,25 @@ _DISK = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "E
 """What a system says when a disk is full, broken or taken away."""
 _held: set[Path] = set()
 """Locks of this process."""
+_locking = threading.Lock()
+"""Threads of this process take locks one after the other."""
 
 
 def _lock(out: Path) -> Path:
     """The lock file of a folder, made by this process; it is never there without its content."""
     path = out.resolve() / ".lock"
     mine = path.with_name(f".lock.{os.getpid()}.new")
-    mine.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
-    try:
-        while not _linked(mine, path):
-            other = read_json(path)
-            if _alive(other, path):
-                raise InputError(finding("E-RUN-01", out.name, pid=other["pid"], host=other.get("host")))
-            path.unlink(missing_ok=True)
-    finally:
-        mine.unlink(missing_ok=True)
-    _held.add(path)
+    with _locking:
+        mine.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+        try:
+            while not _linked(mine, path):
+                other = read_json(path)
+                if _alive(other, path):
+                    raise InputError(finding("E-RUN-01", out.name, pid=other["pid"], host=other.get("host")))
+                path.unlink(missing_ok=True)
+        finally:
+            mine.unlink(missing_ok=True)
+        _held.add(path)
     return path
 
 

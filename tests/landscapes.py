@@ -330,6 +330,10 @@ class Recomputed:
         self.done, self.setup, self.out, self.inventory = done, done.setup, done.out, done.inventory
         self._frames = {table.name: table.sorted(table.typed(frame)) for table, frame in results(done.inventory()).items()}
 
+    def result(self) -> Result:
+        """The inventory at the central factors, not rounded."""
+        return evaluated(self.inventory())
+
     def exact(self, name: str) -> pd.DataFrame:
         """A table as float64; those of the pass as they stand on disk."""
         return self._frames[name] if name in self._frames else self.done.exact(name)

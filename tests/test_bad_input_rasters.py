@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from broken import CELL, COLUMNS, NORTH, ROWS, WEST, accepted, good, land_cover, ran, refused, sinks_process, tells_nothing, write_raster
 
-from sinks.layers.raster import rasterio
+from sinks.layers.raster import RasterioIOError, dataset_of, rasterio
 
 Affine = rasterio.Affine
 
@@ -353,6 +353,17 @@ def test_stratum_layers_without_names_or_with_others(project):
     (project.folder / "climate.csv").write_text("code,value\n1,tropical\n", encoding="utf-8")
     project.config["layers"]["climate"]["legend"] = "climate.csv"
     refused(project, "E-STRATA-02")
+
+
+def test_a_handle_that_is_kept_open_follows_its_file(project):
+    """A worker of a cluster lives longer than a run: what it holds open may be another file by then."""
+    path = project.folder / "agb_2020.tif"
+    before = dataset_of(str(path)).read(1)
+    project.values("agb_2020.tif", lambda cells: cells * 2)
+    assert np.array_equal(dataset_of(str(path)).read(1), before * 2)
+    path.unlink()
+    with pytest.raises(RasterioIOError, match=r"^agb_2020.tif"):
+        dataset_of(str(path))
 
 
 def test_one_file_for_two_years(project):

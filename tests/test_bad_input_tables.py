@@ -198,12 +198,3 @@ def test_results_stay_whole_when_rasters_and_factors_change_together(project):
     assert set(project.sinks("run", "--json").ids) == {"E-FACTOR-08"}
     assert project.results() == before
     assert not [path.name for path in project.out.iterdir() if path.name in (".tables", ".inputs")]
-
-
-def test_tables_of_a_run_that_are_tampered_with_are_made_anew(project):
-    ran(project)
-    before = project.results()
-    for name in ("activity_year", "stocks", "summary"):
-        (project.out / "tables" / f"{name}.csv").write_text("zone\n", encoding="utf-8")
-    ran(project)
-    assert project.results() == before
