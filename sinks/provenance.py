@@ -130,8 +130,9 @@ def locked(out: Path) -> Iterator[None]:
             raise
         raise Unfinished(finding("E-RUN-03", out.name, reason=error.strerror or "")) from error
     finally:
-        _held.discard(path)
-        path.unlink(missing_ok=True)
+        with _locking:
+            path.unlink(missing_ok=True)
+            _held.discard(path)
 
 
 _DISK = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")} - {None}
