@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 from broken import good, ran, refused, results, sinks, tells_nothing
 
+from aoi.findings import InputError
 from sinks import pipeline
 from sinks.layers.raster import rasterio
 from sinks.layers.windows import map_windows
+from sinks.provenance import locked
 
 ROOT = broken.Path(__file__).resolve().parents[1]
 
@@ -74,10 +76,12 @@ LOCKS = {
 
 
 @pytest.mark.parametrize("content", LOCKS.values(), ids=LOCKS)
-def test_a_lock_that_is_garbage_is_taken_over(project, content):
+def test_a_lock_that_is_garbage_is_taken_over(tmp_path, content):
     """A live run never shows a lock without its content, so this is none."""
-    (project.out / ".lock").write_bytes(content)
-    ran(project)
+    (tmp_path / ".lock").write_bytes(content)
+    with locked(tmp_path):
+        assert json.loads((tmp_path / ".lock").read_bytes())["pid"] == os.getpid()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_lock_of_this_process_that_it_does_not_hold(project):
@@ -95,9 +99,6 @@ def test_a_lock_of_another_machine_is_believed(project):
 
 def test_two_runs_that_start_together_are_one(project):
     """Of many that try at once, one has the folder."""
-    from aoi.findings import InputError
-    from sinks.provenance import locked
-
     inside, most, refusals = [], [], []
     start = threading.Barrier(8)
 
@@ -314,7 +315,8 @@ def test_partial_tables_with_a_row_that_is_garbage(project):
 
 
 SLOWLY = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 import aoi.grids
 aoi.grids.TILE = 16
 import sinks.layers.windows as windows

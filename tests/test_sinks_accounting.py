@@ -19,6 +19,7 @@ from landscapes import (
     Recomputed,
     cells,
     computed,
+    map_cells,
 )
 
 from sinks.factors.table import FactorTable
@@ -154,6 +155,21 @@ def test_gain_loss_sees_the_same_clearing(cleared):
         "removal_tCO2e_per_year"
     ].sum()
     assert grown == pytest.approx(10 * CELL_HA * factor("aboveground_growth.temperate") * 0.48 * CO2, abs=1e-3)
+
+
+@pytest.mark.parametrize("clouds", [0, 1, 2])
+def test_a_cloud_over_the_new_grass_does_not_hide_the_clearing(tmp_path, clouds):
+    """Forest that becomes steppe is gone, whether or not the greenness of the new steppe is seen; the herbs count where they are."""
+    area = land(ARBOR, [(CORNER, GRASS)], dates=(2017, 2020))
+    biomass = {2017: cells(LATTICE, 100.0), 2020: cells(LATTICE, 100.0, (CORNER, 0.0))}
+    greenness = {2017: cells(LATTICE, 0.5), 2020: cells(LATTICE, 0.5, (np.s_[0, :clouds], np.nan))}
+    wanted = Landscape(lattice=LATTICE, land=area, layers={"aboveground_biomass": biomass, "ndvi": greenness}, strata=strata(BIRCH))
+    done = computed(wanted, tmp_path)
+    herbs = (2 - clouds) * 291.64 * 0.5**1.5842 / 100
+    expected = CELL_HA * (herbs - 2 * BIOMASS) / 3 * CO2
+    assert removals(done, year=2020, pool="aboveground_biomass") == pytest.approx(expected, abs=2e-3)
+    on_map = laws.zone_sums(map_cells(done.setup, "aboveground_biomass", None, 2020, change=True), done.setup.coverage())
+    assert on_map["Z1"] == pytest.approx(expected, rel=1e-6)
 
 
 # -- unknown land --------------------------------------------------------------------------------------------

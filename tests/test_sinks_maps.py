@@ -55,7 +55,7 @@ def stock_violation(done: Run, pool: str, ecosystem: str, year: int) -> float:
 
 
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("year", DATES)
+@pytest.mark.parametrize("year", DATES[1:])
 def test_stock_maps_sum_to_the_table(done, pool, year):
     """Every pool, ecosystem, zone and date; the soil of a later date by its cohorts, like the table."""
     for ecosystem in ("forest", "grassland", "wetland"):

@@ -82,7 +82,8 @@ def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals:
 
     Land that stays: the difference of two observations, or nothing (a class mean
     sees no change). Converted land: an observation at the end where there is one,
-    else biomass by years since conversion (``young``), never the class mean at once.
+    else biomass by years since conversion (``young``), never the class mean at once;
+    what stood there is gone even where the map of the new class has a hole.
 
     Parameters
     ----------
@@ -97,13 +98,18 @@ def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals:
     grows = moved & end.estimated & ~end.dated & (cells.frame["ecosystem_to"] == "forest").to_numpy()
     unknown_growth = grows & np.isnan(young[0])
     finish = np.where(grows & ~unknown_growth, np.minimum(finish, np.nan_to_num(young)), finish)
-    begin, finish = _on_common_land(begin, finish, start, end)
-    finish = np.where(moved & start.estimated & ~end.estimated, 0.0, finish)
+    finish = np.where(moved & start.estimated, finish * _share_of_known_start(start, end), finish)
     stays = ~moved & start.dated & end.dated
     estimated = np.where(moved, start.estimated & ~unknown_growth, stays)
     why_moved = np.where(unknown_growth, "no_growth_rate", "start_unknown")
     reason = np.where(estimated, "", np.where(moved, why_moved, np.where(start.estimated, "class_mean_sees_no_change", "no_data_for_pool")))
     return Change(start=begin, end=np.where(estimated, finish, begin), estimated=estimated, reason=reason.astype(object))
+
+
+def _share_of_known_start(start: PoolCarbon, end: PoolCarbon) -> Floats:
+    """Of the land with a value at the end, the part that has one at the start; 0 where nothing is known of the end."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(end.estimated & (end.area > 0), np.minimum(1.0, start.area / end.area), 0.0)
 
 
 def _on_common_land(begin: Floats, finish: Floats, start: PoolCarbon, end: PoolCarbon) -> tuple[Floats, Floats]:
