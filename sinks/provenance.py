@@ -158,7 +158,15 @@ def _lock(out: Path) -> Path:
         finally:
             mine.unlink(missing_ok=True)
         _held.add(path)
+    _sweep(out)
     return path
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a run that was killed had begun to write beside its place; whoever holds the lock is the only writer."""
+    for begun in out.rglob(".*.new"):
+        if not begun.name.startswith(".lock."):
+            begun.unlink(missing_ok=True)
 
 
 def _linked(file: Path, name: Path) -> bool:
