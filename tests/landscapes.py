@@ -217,7 +217,10 @@ def whole_zone(lattice: Lattice) -> list[tuple[str, str, Polygon]]:
 
 
 def _float_cells(cells: Cells) -> Any:
-    one = lambda array: np.where(np.isnan(array), NO_VALUE, np.asarray(array, dtype=np.float64))  # noqa: E731
+
+    def one(array: Any) -> Any:
+        return np.where(np.isnan(array), NO_VALUE, np.asarray(array, dtype=np.float64))
+
     return [one(array) for array in cells] if isinstance(cells, list) else one(cells)
 
 

@@ -131,12 +131,14 @@ def _without_interval(parts: Parts, prepared: Prepared, years: tuple[int, ...], 
         if year in seen:
             continue
         land = prepared.years.frame
+        earlier = bool((land["year"] < year).any())
         land = land[(land["year"] == year) & (land["ecosystem"] != "other") & (land["area_ha"] > 0)]
         for pool, carbon in ((name, one) for name, one in prepared.year_pools.items() if not one.included):
             keys = land.assign(soil_depth_cm=carbon.depth_cm[land.index])[["zone", "ecosystem", "land_class", "soil_depth_cm"]].drop_duplicates()
             frame = keys.assign(
                 year=year, year_from=year - 1, approach="stock_difference", time_basis="interval_mean", account="offset", transition="remaining",
-                pool=pool, component="soil" if pool == SOIL else "net_change", gas="CO2", estimated=False, reason="no_earlier_date",
+                pool=pool, component="soil" if pool == SOIL else "net_change", gas="CO2", estimated=False,
+                reason="change_not_allowed" if earlier else "no_earlier_date",
             )  # fmt: skip
             parts.add(frame, np.zeros((draws, len(frame))))
 
