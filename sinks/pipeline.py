@@ -43,11 +43,12 @@ from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, l
 from sinks.report.words import summary_words
 from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
 from sinks.tabulate.activity import Activity, combine
+from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.partials import PartialStore
-from sinks.tabulate.tile import Plan, tile_sums
+from sinks.tabulate.tile import Plan
 from sinks.uncertainty import design
 
-CODE_OF_PASS = ("sinks/tabulate/tile.py", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
+CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
 CODE_OF_ACCOUNTING = ("sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/uncertainty.py", "sinks/pipeline.py")
 """Code that decides what a stage makes: partial tables and results of other code are not taken up."""
 
@@ -129,6 +130,7 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
         tables.ACTIVITY_YEAR: activity.year,
         tables.ACTIVITY_PAIR: activity.pair,
         tables.STRATA: activity.strata,
+        **({tables.ACTIVITY_LATTICE: activity.lattice} if setup.plan.lattice else {}),
         tables.INPUTS: _input_rows(setup, hashes),
     }
     for table, frame in written.items():
@@ -143,7 +145,8 @@ def _activity(setup: Setup, coverage: Coverage, hashes: Mapping[str, str], engin
     store = PartialStore(setup.out / "partials", key)
     before = len(store)
     try:
-        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, progress=progress)
+        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, closely=False, progress=progress)
+        store.commit()
         log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
         activity = combine(store.read(), setup.plan, coverage.codes)
     finally:
@@ -179,7 +182,7 @@ class TileSumsOf:
     plan: Plan
 
     def __call__(self, block: Any) -> Any:
-        return tile_sums(block, self.plan)
+        return kernel_sums(block, self.plan)
 
 
 def _tables_key(setup: Setup, hashes: Mapping[str, str]) -> str:
