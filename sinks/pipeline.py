@@ -94,7 +94,7 @@ def look(setup: Setup, progress: Progress | None = None) -> None:
         With all findings, when one of them stops the run.
     """
     hashes, found = hash_inputs(setup)
-    if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, hashes)):
+    if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, _pass_key(setup, hashes))):
         found += check_inputs(setup, progress=progress)
     stop_on_errors([*setup.findings, *found])
 
@@ -117,13 +117,14 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     shutil.rmtree(staged, ignore_errors=True)
     hashes, found = hash_inputs(setup)
     stop_on_errors(found)
-    key = _tables_key(setup, hashes)
+    sums_key = _pass_key(setup, hashes)
+    key = _tables_key(setup, sums_key)
     if _kept(setup.out, "tabulate", key):
         read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
         stop_on_errors(check_activity(setup, *read))
         return False
     coverage = setup.coverage()
-    activity = _activity(setup, coverage, hashes, engine, progress)
+    activity = _activity(setup, coverage, hashes, content_hash(sums_key), engine, progress)
     stop_on_errors(check_activity(setup, activity.year, activity.strata))
     written = {
         tables.ZONES: zone_rows(setup, coverage),
@@ -139,9 +140,10 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     return True
 
 
-def _activity(setup: Setup, coverage: Coverage, hashes: Mapping[str, str], engine: Engine | None, progress: Progress | None) -> Activity:
+def _activity(
+    setup: Setup, coverage: Coverage, hashes: Mapping[str, str], key: str, engine: Engine | None, progress: Progress | None
+) -> Activity:
     """The sums of all tiles; partial tables of inputs that changed meanwhile are of neither content and are thrown away."""
-    key = content_hash(_pass_key(setup, hashes))
     store = PartialStore(setup.out / "partials", key)
     before = len(store)
     try:
@@ -185,11 +187,11 @@ class TileSumsOf:
         return kernel_sums(block, self.plan)
 
 
-def _tables_key(setup: Setup, hashes: Mapping[str, str]) -> str:
+def _tables_key(setup: Setup, sums: Mapping[str, Any]) -> str:
     """The hash of everything that the activity tables say: the sums, and what zones and files are called."""
     zones = [[zones.names_zh, zones.names_en, zones.parents] for zones in setup.zone_sets]
     files = [[source.layer, source.year, source.label] for source in setup.sources]
-    return content_hash([_pass_key(setup, hashes), zones, files])
+    return content_hash([sums, zones, files])
 
 
 def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:

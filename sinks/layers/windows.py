@@ -286,6 +286,7 @@ def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, thread
     """Windows on threads that end with the pass, and their handles with them; each result is kept as soon as it is there."""
     from dask.base import compute
     from dask.delayed import delayed
+    from dask.threaded import get
 
     def work(number: int) -> None:
         if not keeper.full:
@@ -293,7 +294,7 @@ def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, thread
 
     with ThreadPoolExecutor(threads) as pool:
         try:
-            compute(*(delayed(work)(number) for number in range(len(windows))), scheduler="threads", pool=pool)
+            compute(*(delayed(work)(number) for number in range(len(windows))), scheduler=get, pool=pool)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
