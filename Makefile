@@ -33,6 +33,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q aoi sinks methodologies
+	$(BIN)/sinks doctor > $(VENV)/doctor.txt
 	touch $@
 
 $(VENV)/.bench: requirements-bench.txt $(VENV)/.ready

@@ -21,6 +21,7 @@ from aoi.grids import Grid
 from aoi.leagues import leagues
 from aoi.parcels import cross, read_parcels
 from aoi.texts import catalogue
+from sinks.cli import main
 from sinks.config import read_config
 from sinks.demo.assumptions import DATES, assumption, changes, class_biomass, growth, ndvi_of_kinds, ndvi_years
 from sinks.demo.check import DemoCheck, check_demo
@@ -495,3 +496,9 @@ def test_a_run_of_the_demonstration_agrees_with_its_truth(cells: int | None, tmp
     snapshot(setup)
     account(setup.out)
     assert failed(check_demo(tmp_path, setup.out)) == set()
+
+
+def test_the_doctor_runs_the_kernel(capsys):
+    """It says whether the compiled kernel gives a known area."""
+    main(["--lang", "en", "doctor"])
+    assert "compiled kernel: runs" in capsys.readouterr().out
