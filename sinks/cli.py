@@ -15,6 +15,7 @@ from sinks.errors import EXIT_FINDINGS, EXIT_UNFINISHED, Unfinished
 VERBS = {
     "demo": "sinks.commands.demo",
     "check": "sinks.commands.check",
+    "align": "sinks.commands.align",
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",

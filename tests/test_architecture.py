@@ -153,6 +153,7 @@ def test_rasters_have_one_opener():
                 found.add(path)
     assert found <= {
         "sinks/layers/raster.py",
+        "sinks/layers/aligned_file.py",
         "sinks/report/maps.py",
         "sinks/report/styles.py",
         "sinks/demo/rasters.py",
