@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 
 from aoi.findings import Finding, InputError, finding
-from aoi.grids import TILE, Tile
+from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
 from sinks.config import LAND_COVER
 from sinks.factors.table import FactorTable
@@ -91,12 +91,12 @@ def layout_findings(setup: Setup) -> list[Finding]:
     for layer in setup.stack.layers:
         headers = {source.label: source.header for source in setup.sources if source.layer == layer.name}
         for file in {file.label: file for _, members in layer.dates for member in members for file in member}.values():
-            for id, said in _layout(headers[file.label], file, layer.resampling or ""):
+            for id, said in _layout(headers[file.label], file, setup.grid, layer.resampling or ""):
                 met.setdefault((layer.name, id), []).append((file.label, said))
     return [finding(id, f"layers.{name}", file=files[0][0], n=len(files), **files[0][1]) for (name, id), files in met.items()]
 
 
-def _layout(header: Header, file: RasterFile, resampling: str) -> list[tuple[str, dict[str, str]]]:
+def _layout(header: Header, file: RasterFile, grid: Grid, resampling: str) -> list[tuple[str, dict[str, str]]]:
     """What makes one file slow to read."""
     block = {"block": f"{header.block_height} x {header.block_width}"}
     sides = header.block_height, header.block_width
@@ -105,7 +105,7 @@ def _layout(header: Header, file: RasterFile, resampling: str) -> list[tuple[str
         found.append(("N-LAYOUT-01", block))
     elif min(header.height, header.width) >= 2 * TILE and (min(sides) < SMALLEST_BLOCK or max(sides) > LARGEST_BLOCK):
         found.append(("N-LAYOUT-02", block))
-    if file.offset is None:
+    if file.offset is None and max(grid.height, grid.width) >= 2 * TILE:
         found.append(("N-LAYOUT-03", {"resampling": resampling}))
     return found
 

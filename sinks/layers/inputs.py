@@ -312,6 +312,7 @@ def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str)
         source_crs=source.grid.crs, nodata=source.header.nodata if section.nodata is None else section.nodata,
         scale=source.header.scale if section.scale is None else section.scale,
         add=source.header.offset if section.offset is None else section.offset, sha256=sha256,
+        striped=source.header.striped,
     )  # fmt: skip
     return file, found
 
