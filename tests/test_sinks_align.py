@@ -169,6 +169,7 @@ def test_windows_and_threads_change_no_byte(warped, tmp_path, engine):
     assert laws.different_files(expected, files(folder)) == []
 
 
+@pytest.mark.long
 @pytest.mark.enable_socket
 @pytest.mark.filterwarnings("ignore")
 def test_processes_change_no_byte(warped):

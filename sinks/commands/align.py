@@ -31,7 +31,7 @@ def command(
     shown: list[Preparation] = []
 
     def title() -> str:
-        return text("progress.align", **shown[0].title_values) if shown else text("progress.tabulate")
+        return text("progress.align", **shown[0].title_values) if shown else text("progress.hash")
 
     with locked(folder), progress(title, silent) as show:
 

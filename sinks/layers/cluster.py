@@ -120,7 +120,7 @@ class _Dispatch:
                 waiting.extend([one] for one in batch if len(batch) > 1)
                 self._deadly += [batch] if len(batch) == 1 else []
             except _Lost:
-                suspects.append(batch)
+                suspects += [[one] for one in batch]
 
     def _send(self, shared: Any, batch: Batch, flying: dict[str, Batch]) -> None:
         future = self._client.submit(_call, shared, program(), batch, pure=False)
