@@ -1,6 +1,5 @@
 """Hashes of what went in and came out, the record of a run, and the lock of its folder."""
 
-import errno
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ from typing import Any
 
 from aoi.findings import InputError, finding
 from aoi.table import replace_file
-from sinks.errors import Unfinished
+from sinks.errors import DISK_FAILURES, Unfinished
 from sinks.program import code_hash
 
 _CHUNK = 1 << 22
@@ -114,7 +113,7 @@ def locked(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in DISK_FAILURES:
             raise
         raise Unfinished(finding("E-RUN-03", out.name, reason=error.strerror or "")) from error
     finally:
@@ -123,8 +122,6 @@ def locked(out: Path) -> Iterator[None]:
             _held.discard(path)
 
 
-_DISK = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")} - {None}
-"""What a system says when a disk is full, broken or taken away."""
 _held: set[Path] = set()
 """Locks of this process."""
 _locking = threading.Lock()

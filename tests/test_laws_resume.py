@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import laws
@@ -146,7 +146,8 @@ def test_a_hundred_kills_at_any_moment(undisturbed, tmp_path):
             time.sleep(moments.uniform(0.0, 0.5))
         else:
             time.sleep(seconds * moments.uniform(0.0, 1.2))
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have come to its end
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         partly += 0 < (tiles_kept(out, tmp_path / "aside") if (out / "partials").exists() else 0) < 153
         if (out / "tables" / "stocks.csv").exists() or moments.random() < 0.1:

@@ -8,6 +8,7 @@ from aoi.texts import text
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
 from sinks.ecosystems.catalogue import INVENTORIED
+from sinks.layers.disk import raster_written
 from sinks.pipeline import densities_by_pool
 from sinks.report.maps import MapFunction, map_title, request_of, write_map
 from sinks.report.styles import write_style
@@ -36,7 +37,7 @@ def command(
         request=request, plan=setup.plan, reading=setup.reading(), layers=value_units(setup.config), mapped=mapped_ecosystems(setup.config),
         densities=densities_by_pool(setup.densities), factors=setup.factors,
     )  # fmt: skip
-    with progress(text("progress.map"), quiet or as_json) as show:
+    with progress(text("progress.map"), quiet or as_json) as show, raster_written(output):
         write_map(setup, function, output, engine_of(threads, workers, scheduler, window), show)
     write_style(output, request)
     show_findings(setup.findings, as_json)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from aoi.findings import finding
 from aoi.grids import TILE, Grid, Tile, horizontal_crs
 from sinks.errors import Unfinished
+from sinks.layers.disk import GDAL_FAILURES, disk_failure
 from sinks.layers.encoding import Encoding
 from sinks.layers.raster import rasterio
 
@@ -76,7 +76,7 @@ class AlignedFile:
         if held:
             try:
                 self._dataset.write(cells, 1, window=_window(tile))
-            except (RasterioError, OSError) as error:
+            except (*GDAL_FAILURES, OSError) as error:
                 raise self._full(error) from error
             self._sums[tile] = zlib.crc32(cells.tobytes())
         self.cells_written += held
@@ -97,7 +97,7 @@ class AlignedFile:
             with self._whole.open("rb+") as file:
                 os.fsync(file.fileno())
             os.replace(self._whole, self._path)
-        except (RasterioError, OSError) as error:
+        except (*GDAL_FAILURES, OSError) as error:
             raise self._full(error) from error
         finally:
             self.discard()
@@ -105,7 +105,7 @@ class AlignedFile:
     def discard(self) -> None:
         """Remove what was begun."""
         if not self._dataset.closed:
-            with suppress(RasterioError):  # a disk that is full says so at the end as well; what was begun goes anyhow
+            with suppress(*GDAL_FAILURES):  # a disk that is full says so at the end as well; what was begun goes anyhow
                 self._dataset.close()
         for path in (self._begun, self._whole):
             path.unlink(missing_ok=True)
@@ -139,10 +139,7 @@ class AlignedFile:
         return dataset
 
     def _full(self, error: Exception) -> Unfinished:
-        reason = getattr(error, "strerror", None) or str(error)
-        for path in (self._begun, self._whole):
-            reason = reason.replace(str(path), self._path.name).replace(path.name, self._path.name)
-        return Unfinished(finding("E-RUN-03", self._path.name, reason=reason))
+        return disk_failure(error, self._path, self._begun, self._whole)
 
 
 def _window(tile: Tile) -> Window:
