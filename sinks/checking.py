@@ -8,11 +8,13 @@ from functools import partial
 import pandas as pd
 
 from aoi.findings import Finding, InputError, finding
-from aoi.grids import Tile
+from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
 from sinks.config import LAND_COVER
 from sinks.factors.table import FactorTable
 from sinks.layers.inputs import shared_by_years
+from sinks.layers.layer import RasterFile
+from sinks.layers.raster import Header
 from sinks.layers.windows import Engine, Progress, map_windows
 from sinks.legends.legend import land_classes
 from sinks.provenance import HashMemory
@@ -25,6 +27,8 @@ from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 SAMPLE_TILES = 12
 SUSPECTS = {2.0: "dry_matter / carbon", C_TO_CO2: "co2 / carbon", 10.0: "kg m-2 / t ha-1", 100.0: "g m-2 / t ha-1", 1000.0: "kg / t"}
 """Factors by which a wrong unit or basis shows itself (FAULTS R11), in signs that need no language."""
+SMALLEST_BLOCK, LARGEST_BLOCK = 128, 2048
+"""Blocks with sides between these are read at about the speed of 512."""
 NEAR = 0.08
 """A ratio this near to a suspect (relative) is named although the value is possible."""
 
@@ -79,6 +83,31 @@ def _layers_of(setup: Setup, found: Sequence[Finding]) -> frozenset[str]:
     """Layers whose files have findings: what they lack is told by these."""
     labels = {one.where for one in found}
     return frozenset(source.layer for source in setup.sources if source.label in labels)
+
+
+def layout_findings(setup: Setup) -> list[Finding]:
+    """Notes on layers that the pass reads slowly, and that `sinks align` would tidy once; of each kind the first file of a layer."""
+    met: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
+    for layer in setup.stack.layers:
+        headers = {source.label: source.header for source in setup.sources if source.layer == layer.name}
+        for file in {file.label: file for _, members in layer.dates for member in members for file in member}.values():
+            for id, said in _layout(headers[file.label], file, setup.grid, layer.resampling or ""):
+                met.setdefault((layer.name, id), []).append((file.label, said))
+    return [finding(id, f"layers.{name}", file=files[0][0], n=len(files), **files[0][1]) for (name, id), files in met.items()]
+
+
+def _layout(header: Header, file: RasterFile, grid: Grid, resampling: str) -> list[tuple[str, dict[str, str]]]:
+    """What makes one file slow to read."""
+    block = {"block": f"{header.block_height} x {header.block_width}"}
+    sides = header.block_height, header.block_width
+    found = []
+    if header.width >= 2 * TILE and header.striped:
+        found.append(("N-LAYOUT-01", block))
+    elif min(header.height, header.width) >= 2 * TILE and (min(sides) < SMALLEST_BLOCK or max(sides) > LARGEST_BLOCK):
+        found.append(("N-LAYOUT-02", block))
+    if file.offset is None and max(grid.height, grid.width) >= 2 * TILE:
+        found.append(("N-LAYOUT-03", {"resampling": resampling}))
+    return found
 
 
 def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:

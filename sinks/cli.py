@@ -2,8 +2,11 @@
 
 import importlib
 import json
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -15,6 +18,7 @@ from sinks.errors import EXIT_FINDINGS, EXIT_UNFINISHED, Unfinished
 VERBS = {
     "demo": "sinks.commands.demo",
     "check": "sinks.commands.check",
+    "align": "sinks.commands.align",
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",
@@ -61,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     choose_language(_asked_language(arguments))
     try:
-        cli.main(args=arguments, prog_name="sinks", standalone_mode=False)
+        with _stoppable():
+            cli.main(args=arguments, prog_name="sinks", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_FINDINGS)
@@ -71,6 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         show_findings(error.findings, "--json" in arguments)
         sys.exit(EXIT_UNFINISHED if isinstance(error, Unfinished) else EXIT_FINDINGS)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Whoever ends the process politely (a scheduler, a system that shuts down) stops a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _asked_language(arguments: Sequence[str]) -> str | None:

@@ -37,6 +37,7 @@ from sinks.checking import check_activity, check_inputs, hash_inputs
 from sinks.config import LAND_COVER, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.factors.table import FACTORS, FactorTable
+from sinks.layers.inputs import ancestors
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
 from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
@@ -341,6 +342,10 @@ def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
                 rows.append(
                     {"file": file.label, "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
                 )
+                rows += [
+                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how}
+                    for one in ancestors(source)
+                ]
     return pd.DataFrame(rows).drop_duplicates(["file", "layer"])
 
 

@@ -1,6 +1,5 @@
 """Hashes of what went in and came out, the record of a run, and the lock of its folder."""
 
-import errno
 import hashlib
 import json
 import os
@@ -10,14 +9,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from aoi.findings import InputError, finding
 from aoi.table import replace_file
-from sinks.errors import Unfinished
+from sinks.errors import DISK_FAILURES, Unfinished
+from sinks.program import code_hash
 
 _CHUNK = 1 << 22
 HASHED_LIBRARIES = ("numpy", "pandas", "rasterio", "pyproj", "shapely", "scipy", "dask", "pyogrio", "geopandas")
@@ -60,18 +59,6 @@ class HashMemory:
     def keep(self) -> None:
         """Write the memory down."""
         replace_file(self._path, json.dumps(self._known, indent=0, sort_keys=True, ensure_ascii=False).encode("utf-8"))
-
-
-@lru_cache(maxsize=8)
-def code_hash(*places: str) -> str:
-    """A hash of the program's own files under some folders or files, so that results of other code are not taken for up to date."""
-    top = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for place in places:
-        path = top / place
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.relative_to(top).as_posix().encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -126,7 +113,7 @@ def locked(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in DISK_FAILURES:
             raise
         raise Unfinished(finding("E-RUN-03", out.name, reason=error.strerror or "")) from error
     finally:
@@ -135,8 +122,6 @@ def locked(out: Path) -> Iterator[None]:
             _held.discard(path)
 
 
-_DISK = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")} - {None}
-"""What a system says when a disk is full, broken or taken away."""
 _held: set[Path] = set()
 """Locks of this process."""
 _locking = threading.Lock()
@@ -204,3 +189,6 @@ def _alive(lock: Any, path: Path) -> bool:
     except PermissionError:
         return True
     return True
+
+
+__all__ = ["HashMemory", "code_hash", "content_hash", "file_sha256", "locked", "log", "read_json", "versions", "write_json"]

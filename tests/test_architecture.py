@@ -26,7 +26,7 @@ OUTSIDE_WORLD = {
 IN_ORDER = (
     ("sinks/equations", ("sinks.equations", "sinks.units")),
     ("sinks/factors", ("sinks.factors", "sinks.tables", "aoi")),
-    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.tables", "sinks.units", "sinks.errors", "aoi")),
+    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
     ("sinks/tabulate", ("sinks.tabulate", "sinks.layers", "sinks.config", "sinks.tables", "sinks.errors", "aoi")),
 )
 """What a floor of ``sinks`` may import, lowest first."""
@@ -138,9 +138,9 @@ def test_modules_are_loaded_by_name_only_by_the_command_line():
 
 
 def test_dask_is_used_in_one_place():
-    """Through ``map_windows`` in ``sinks/layers/windows.py``."""
+    """Through ``map_windows`` in ``sinks/layers/windows.py``, with the cluster beside it."""
     found = {path for path in modules() for name, _ in imports(modules()[path], path) if name.split(".")[0] in {"dask", "distributed"}}
-    assert found == {"sinks/layers/windows.py"}
+    assert found == {"sinks/layers/windows.py", "sinks/layers/cluster.py"}
 
 
 def test_rasters_have_one_opener():
@@ -153,6 +153,7 @@ def test_rasters_have_one_opener():
                 found.add(path)
     assert found <= {
         "sinks/layers/raster.py",
+        "sinks/layers/aligned_file.py",
         "sinks/report/maps.py",
         "sinks/report/styles.py",
         "sinks/demo/rasters.py",

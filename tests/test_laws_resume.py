@@ -4,10 +4,13 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import laws
@@ -40,40 +43,182 @@ def files(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in kept}
 
 
-def start(path: Path) -> subprocess.Popen:
-    """``python -m sinks run`` in a process group of its own."""
+SLOWLY = """
+import pathlib, sys, time
+import aoi.grids
+aoi.grids.TILE = 64
+import sinks.layers.windows as windows
+import sinks.tabulate.partials as partials
+partials.COMMIT_SECONDS = 0.02
+def slowly(*arguments, read=windows.read_stored, rest=float(sys.argv[1])):
+    pathlib.Path(sys.argv[2]).touch()
+    time.sleep(rest)
+    return read(*arguments)
+windows.read_stored = slowly
+from sinks.cli import main
+main(sys.argv[3:])
+"""
+"""A run of 153 small tiles that takes its time to read, so that a moment in it can be hit."""
+
+READING = ".reading"
+"""Is there as soon as a process has begun to read pixels."""
+
+
+def start(path: Path, rest: float = 0.0, *options: str) -> subprocess.Popen:
+    """``sinks run`` in a process group of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SINKS_LANG": "en"}
-    command = [sys.executable, "-m", "sinks", "run", str(path), "--quiet", "--threads", "1", "--window", "1"]
+    (path.parent / READING).unlink(missing_ok=True)
+    command = [sys.executable, "-c", SLOWLY, str(rest), READING, "run", str(path), "--quiet", "--threads", "1", "--window", "1", *options]
     return subprocess.Popen(
         command, env=environment, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
 
 
+def ends_well(process: subprocess.Popen) -> None:
+    """The process comes to its end, and the end is good."""
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def tiles_kept(out: Path, aside: Path) -> int:
+    """Tiles that a killed run left on disk; counted in a copy, because opening the file would mend it."""
+    shutil.rmtree(aside, ignore_errors=True)
+    shutil.copytree(out / "partials", aside)
+    found = list(aside.glob("*.sqlite"))
+    if not found:
+        return 0
+    with closing(sqlite3.connect(found[0])) as database:
+        try:
+            return int(database.execute("SELECT count(*) FROM tile").fetchone()[0])
+        except sqlite3.OperationalError:  # killed while the file was made
+            return 0
+
+
+def in_the_pass(path: Path, process: subprocess.Popen) -> None:
+    """Wait until the pass has begun."""
+    deadline = time.monotonic() + 60
+    while not (path.parent / READING).exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> tuple[dict[str, bytes], float]:
     """The files of a run that nobody disturbed, and how long it took [s]."""
-    path = write(landscape(), tmp_path_factory.mktemp("undisturbed"))
+    path = write(landscape(), tmp_path_factory.mktemp("undisturbed"), Tiling(block=64))
     began = time.monotonic()
-    process = start(path)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
+    ends_well(start(path))
     return files(path.parent / "out"), time.monotonic() - began
 
 
 def test_a_run_that_is_killed_again_and_again_ends_the_same(undisturbed, tmp_path):
-    """kill -9 at five moments, then to the end: every file has the bytes of the undisturbed run, and no tile counts twice."""
-    expected, seconds = undisturbed
-    path = write(landscape(), tmp_path)
+    """kill -9 at five moments of the pass, then to the end: every file has the bytes of the undisturbed run, and no tile counts twice."""
+    expected, _ = undisturbed
+    path = write(landscape(), tmp_path / "run", Tiling(block=64))
+    out, kept = path.parent / "out", []
     moments = random.Random(5)
     for _ in range(5):
-        process = start(path)
-        time.sleep(seconds * moments.uniform(0.3, 0.95))
+        process = start(path, 0.004)
+        in_the_pass(path, process)
+        time.sleep(moments.uniform(0.05, 0.7))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    process = start(path)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert laws.different_files(expected, files(tmp_path / "out")) == []
+        kept.append(tiles_kept(out, tmp_path / "aside"))
+    assert kept == sorted(kept)
+    assert any(0 < count < 153 for count in kept), kept
+    assert len(set(kept)) > 2, kept
+    ends_well(start(path))
+    assert laws.different_files(expected, files(out)) == []
+    lines = [json.loads(line) for line in (out / "run.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(line["tiles"], line["computed"]) for line in lines if line["event"] == "tabulated"] == [(153, 153 - kept[-1])]
+
+
+@pytest.mark.long
+def test_a_hundred_kills_at_any_moment(undisturbed, tmp_path):
+    """kill -9 at a hundred random moments of whole runs, each begun anew when it had come to its end: always the same bytes."""
+    expected, seconds = undisturbed
+    moments, partly, ended = random.Random(7), 0, 0
+    path = write(landscape(), tmp_path / "run", Tiling(block=64))
+    out = path.parent / "out"
+    for _ in range(100):
+        process = start(path, 0.002)
+        if moments.random() < 0.5:
+            in_the_pass(path, process)
+            time.sleep(moments.uniform(0.0, 0.5))
+        else:
+            time.sleep(seconds * moments.uniform(0.0, 1.2))
+        with suppress(ProcessLookupError):  # it may have come to its end
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        partly += 0 < (tiles_kept(out, tmp_path / "aside") if (out / "partials").exists() else 0) < 153
+        if (out / "tables" / "stocks.csv").exists() or moments.random() < 0.1:
+            ends_well(start(path))
+            assert laws.different_files(expected, files(out)) == []
+            shutil.rmtree(out)
+            ended += 1
+    ends_well(start(path))
+    assert laws.different_files(expected, files(out)) == []
+    assert partly > 10
+    assert ended > 2
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_says_that_it_goes_on(undisturbed, tmp_path, signum):
+    """Ctrl-C and a polite end: exit 3, no lock and no table, and the rest by the same command."""
+    path = write(landscape(), tmp_path / "run", Tiling(block=64))
+    out = path.parent / "out"
+    process = start(path, 0.004)
+    in_the_pass(path, process)
+    time.sleep(0.4)
+    process.send_signal(signum)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3, errors
+    assert b"the same command goes on" in errors
+    assert b"Traceback" not in errors
+    assert 0 < tiles_kept(out, tmp_path / "aside") < 153
+    assert not (out / ".lock").exists()
+    assert not (out / "tables").exists()
+    ends_well(start(path))
+    assert laws.different_files(undisturbed[0], files(out)) == []
+
+
+def test_a_second_process_in_the_same_folder_is_refused_and_the_first_is_unharmed(undisturbed, tmp_path):
+    path = write(landscape(), tmp_path / "run", Tiling(block=64))
+    first = start(path, 0.006)
+    in_the_pass(path, first)
+    second = start(path, 0.0, "--json")
+    told, _ = second.communicate(timeout=60)
+    assert first.poll() is None
+    assert second.returncode == 2
+    (found,) = json.loads(told)["findings"]
+    assert (found["id"], str(first.pid) in found["found"]) == ("E-RUN-01", True)
+    ends_well(first)
+    assert laws.different_files(undisturbed[0], files(path.parent / "out")) == []
+
+
+def test_an_input_that_changes_under_a_running_process(undisturbed, tmp_path):
+    """Exit 2 and no table; with the old content back the run ends as ever."""
+    path = write(landscape(), tmp_path / "run", Tiling(block=64))
+    raster = path.parent / "aboveground_biomass_2020_0.tif"
+    whole, status = raster.read_bytes(), raster.stat()
+    process = start(path, 0.004, "--json")
+    in_the_pass(path, process)
+    time.sleep(0.2)
+    with raster.open("ab") as file:
+        file.write(b"more")
+    told, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert [one["id"] for one in json.loads(told)["findings"]] == ["E-HASH-01"]
+    assert not (path.parent / "out" / "tables").exists()
+    raster.write_bytes(whole)
+    os.utime(raster, ns=(status.st_atime_ns, status.st_mtime_ns))
+    ends_well(start(path))
+    assert laws.different_files(undisturbed[0], files(path.parent / "out")) == []
+
+
+def test_a_path_in_chinese_with_spaces(undisturbed, tmp_path):
+    path = write(landscape(), tmp_path / "内蒙古 碳汇 清单", Tiling(block=64))
+    ends_well(start(path))
+    assert laws.different_files(undisturbed[0], files(path.parent / "out")) == []
 
 
 SMALL = Lattice(height=4, width=6)

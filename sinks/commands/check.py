@@ -6,7 +6,7 @@ import click
 
 from aoi.findings import InputError, errors
 from aoi.texts import text
-from sinks.checking import check_inputs
+from sinks.checking import check_inputs, layout_findings
 from sinks.cli import show_findings
 from sinks.commands.shared import check_owners, output_options, progress, run_file
 from sinks.setup import set_up
@@ -20,7 +20,7 @@ def command(run_file: Path, roots: tuple[str, ...], deep: bool, quiet: bool, as_
     """Headers and one overview of everything; with --deep every block and every hash."""
     found = check_owners()
     setup = set_up(run_file, roots)
-    found += setup.findings
+    found += [*setup.findings, *layout_findings(setup)]
     with progress(text("progress.check"), quiet or as_json) as show:
         found += check_inputs(setup, deep=deep, progress=show)
     if errors(found):

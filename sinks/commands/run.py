@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
+from sinks.checking import layout_findings
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
 from sinks.pipeline import account, draw_maps, findings_of_run, keep_summary, look, plan_of, snapshot, tabulate
@@ -26,6 +27,7 @@ def command(
     setup = set_up(run_file, roots)
     if dry_run:
         click.echo(plan_of(setup))
+        show_findings(layout_findings(setup))
         return
     engine = engine_of(threads, workers, scheduler, window)
     silent = quiet or as_json

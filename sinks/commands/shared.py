@@ -42,30 +42,37 @@ def engine_of(threads: int | None, workers: int | None, scheduler: str | None, w
 
 
 @contextmanager
-def progress(title: str, quiet: bool) -> Iterator[Progress | None]:
-    """A progress callback: a bar on a terminal, plain lines elsewhere, none when quiet."""
+def progress(title: str | Callable[[], str], quiet: bool) -> Iterator[Progress | None]:
+    """A progress callback: a bar on a terminal, plain lines elsewhere, none when quiet.
+
+    Parameters
+    ----------
+    title : str or callable
+        What is done; a callable is asked again whenever the progress is shown.
+    """
+    ask = title if callable(title) else (lambda: title)
     if quiet:
         yield None
     elif sys.stderr.isatty():
-        with _bar(title) as bar:
+        with _bar(ask) as bar:
             yield bar
     else:
-        yield _plain(title)
+        yield _plain(ask)
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[Progress]:
+def _bar(title: Callable[[], str]) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with RichProgress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task(title, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+        task = bars.add_task(title(), total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total, description=title())
 
 
-def _plain(title: str) -> Progress:
+def _plain(title: Callable[[], str]) -> Progress:
     started = time.monotonic()
     state = {"next": started + _PLAIN_SECONDS}
 
@@ -74,7 +81,7 @@ def _plain(title: str) -> Progress:
         if now >= state["next"] or done == total:
             state["next"] = now + _PLAIN_SECONDS
             left = (now - started) / done * (total - done) if done else 0.0
-            click.echo(text("run.progress", title=title, done=done, total=total, left=f"{left:.0f}"), err=True)
+            click.echo(text("run.progress", title=title(), done=done, total=total, left=f"{left:.0f}"), err=True)
 
     return show
 

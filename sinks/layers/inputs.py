@@ -2,6 +2,7 @@
 
 import csv
 import fnmatch
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -34,6 +35,26 @@ class Source:
     path: Path
     header: Header
     grid: Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A file that an aligned file was made from, as its tag names it."""
+
+    label: str
+    sha256: str
+    bytes: int
+    how: str
+
+
+def ancestors(source: Source) -> list[Ancestor]:
+    """What a file was made from by its own tag; nothing where it has none, or one that is none of ours."""
+    try:
+        told = json.loads(source.header.sources or "{}")
+        how = f"{told['how']}: {source.label}"
+        return [Ancestor(str(one["file"]), str(one["sha256"]), int(one["bytes"]), how) for one in told["files"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +312,7 @@ def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str)
         source_crs=source.grid.crs, nodata=source.header.nodata if section.nodata is None else section.nodata,
         scale=source.header.scale if section.scale is None else section.scale,
         add=source.header.offset if section.offset is None else section.offset, sha256=sha256,
+        striped=source.header.striped,
     )  # fmt: skip
     return file, found
 

@@ -40,6 +40,8 @@ class RasterFile:
         same lattice; None when it is warped.
     source_crs : str
         Its CRS as WKT (declared by the user or by the file).
+    striped : bool
+        Kept as whole rows: reading some of its columns decodes all of them.
     """
 
     path: str
@@ -52,6 +54,7 @@ class RasterFile:
     scale: float
     add: float
     sha256: str
+    striped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

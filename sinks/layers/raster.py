@@ -31,7 +31,13 @@ _handles = threading.local()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a raster says of itself."""
+    """What a raster says of itself.
+
+    Parameters
+    ----------
+    sources : str
+        The text of the tag that names what an aligned file was made from; empty in others.
+    """
 
     crs_wkt: str
     transform: tuple[float, float, float, float, float, float]
@@ -42,6 +48,18 @@ class Header:
     scale: float
     offset: float
     bands: int
+    block_height: int
+    block_width: int
+    sources: str = ""
+
+    @property
+    def striped(self) -> bool:
+        """Whether the file is kept as whole rows, so that a few of its columns cost all of them."""
+        return self.block_width == self.width and self.width > self.block_height
+
+
+SOURCES_TAG = "ALIGNED_FROM"
+"""The tag in which an aligned file says what it was made from."""
 
 
 def read_header(path: Path, where: str) -> Header:
@@ -84,6 +102,9 @@ def _header(path: Path) -> Header:
             scale=float(dataset.scales[0]),
             offset=float(dataset.offsets[0]),
             bands=dataset.count,
+            block_height=dataset.block_shapes[0][0],
+            block_width=dataset.block_shapes[0][1],
+            sources=str(dataset.tags().get(SOURCES_TAG, "")),
         )
 
 
@@ -130,4 +151,4 @@ def read_failure(error: Exception, path: str, where: str, row: int, column: int)
     return InputError(finding("E-RASTER-03", where, row=row, column=column, reason=_plain(error, Path(path))))
 
 
-__all__ = ["Header", "check_is_tiff", "copy", "dataset_of", "rasterio", "read_failure", "read_header"]
+__all__ = ["SOURCES_TAG", "Header", "check_is_tiff", "copy", "dataset_of", "rasterio", "read_failure", "read_header"]

@@ -1,4 +1,4 @@
-"""The one place where dask is used: a function over the tiles of a stack.
+"""The one way in which dask is used: a function over the tiles of a stack.
 
 Tiles are canonical (512 x 512 cells from the origin of the grid). A window is a
 whole number of tiles and only decides how much is read at once: neither its size
@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aoi.coverage import Coverage, Segments, TileCoverage
-from aoi.findings import Finding, InputError, finding
-from aoi.grids import Tile
-from sinks.errors import Unfinished
+from aoi.findings import Finding, InputError
+from aoi.grids import TILE, Tile
+from sinks.layers.cluster import run_on_cluster
 from sinks.layers.layer import Extent, Scratch, Stack, Stored, read_member, read_stored, room_of, stored_from
 
 Key = tuple[str, int | None, int]
+_WIDEST_BYTES = 1 << 29
+"""Windows over files of whole rows are as wide as the grid, or as this many bytes of a thread allow."""
 _MOST_FINDINGS = 50
 _THREAD = threading.local()
 
@@ -141,27 +142,37 @@ def map_windows(
         (and fifty at most), after the other tiles are kept.
     """
     engine = engine or Engine()
-    windows = list(_windows(zones, outputs, engine.window_tiles))
+    windows = list(_windows(zones, outputs, engine.window_tiles, _width_of_windows(stack, engine.window_tiles, only)))
     total = sum(len(tiles) for tiles in windows)
     if total == 0:
         return
     task = _Task(stack=stack, zones=zones, function=function, only=only, salvage=salvage, closely=closely)
     keeper = _Keeper(outputs, total, progress)
     if engine.workers or engine.scheduler:
-        _run_distributed(task, windows, keeper, engine)
+        run_on_cluster(task, windows, keeper, workers=engine.workers, scheduler=engine.scheduler)
     else:
         _run_threads(task, windows, keeper, engine.thread_count())
     if keeper.found:
         raise InputError(keeper.findings())
 
 
-def _windows(zones: Coverage, outputs: Outputs, size: int) -> Iterator[list[Tile]]:
+def _windows(zones: Coverage, outputs: Outputs, height: int, width: int) -> Iterator[list[Tile]]:
     """Groups of tiles that are read together: those of one window, touched by a zone and not done."""
     groups: dict[tuple[int, int], list[Tile]] = {}
     for tile in zones.tiles():
         if not outputs.done(tile):
-            groups.setdefault((tile.row // size, tile.col // size), []).append(tile)
+            groups.setdefault((tile.row // height, tile.col // width), []).append(tile)
     yield from groups.values()
+
+
+def _width_of_windows(stack: Stack, size: int, only: frozenset[str] | None) -> int:
+    """Tiles across a window: as many as down, but a whole row of them where a file is kept as whole rows."""
+    layers = [layer for layer in stack.layers if only is None or layer.name in only]
+    members = [member for layer in layers for _, files in layer.dates for member in files]
+    if not any(file.striped and file.offset is not None for member in members for file in member):
+        return size
+    affordable = _WIDEST_BYTES // (room_of(Extent(0, 0, size * TILE, TILE)) * len(members))
+    return max(size, min(stack.grid.tile_cols, affordable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,64 +308,3 @@ def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, thread
             compute(*(delayed(work)(number) for number in range(len(windows))), scheduler=get, pool=pool)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _run_distributed(task: _Task, windows: list[list[Tile]], keeper: _Keeper, engine: Engine) -> None:
-    """Windows as tasks of a cluster; results come back here, so that one process alone writes."""
-    from distributed import Client, LocalCluster, as_completed
-
-    if engine.scheduler:
-        client = _client_of(engine.scheduler)
-        cluster = None
-    else:
-        cluster = LocalCluster(
-            n_workers=engine.workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-        )  # fmt: skip
-        client = Client(cluster)
-    try:
-        shared = client.scatter(task, broadcast=True)
-        waiting = iter(windows)
-        many = 2 * max(1, sum(client.nthreads().values()))
-        first = [client.submit(_call, shared, tiles, pure=False) for tiles in islice(waiting, many)]
-        queue = as_completed(first)
-        for future in queue:
-            keeper(_result(future))
-            future.release()
-            following = None if keeper.full else next(waiting, None)
-            if following is not None:
-                queue.add(client.submit(_call, shared, following, pure=False))
-    finally:
-        client.close()
-        if cluster is not None:
-            cluster.close()
-
-
-def _result(future: Any) -> _Answer:
-    """The answer of a task.
-
-    Raises
-    ------
-    Unfinished
-        Workers died on it again and again, or the cluster is gone; what was kept before stays.
-    """
-    from distributed import CancelledError, KilledWorker
-    from distributed.comm.core import CommClosedError
-
-    try:
-        answer: _Answer = future.result()
-    except (KilledWorker, CancelledError, CommClosedError, TimeoutError) as error:
-        raise Unfinished(finding("E-RUN-10", "dask", reason=type(error).__name__)) from error
-    return answer
-
-
-def _client_of(address: str) -> Any:
-    from distributed import Client
-
-    try:
-        return Client(address)
-    except (OSError, ValueError) as error:
-        raise InputError(finding("E-RUN-08", "--scheduler", address=address, reason=str(error))) from error
-
-
-def _call(task: _Task, tiles: list[Tile]) -> _Answer:
-    return task(tiles)

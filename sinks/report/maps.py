@@ -7,7 +7,6 @@ that of a table. The files are put together when the tables stand.
 
 import math
 import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from aoi.findings import InputError, finding
 from aoi.grids import TILE, Tile, horizontal_crs
 from aoi.texts import text
 from sinks import __version__
-from sinks.errors import Unfinished
+from sinks.layers.disk import raster_written
 from sinks.layers.raster import rasterio
 from sinks.layers.windows import Block
 from sinks.provenance import content_hash
@@ -240,17 +239,16 @@ def write_map(setup: Setup, plan: MapPlan, store: MapStore, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     try:
-        profile = Profile(
-            grid=setup.grid, dtype=plan.cell_type, nodata=plan.nodata, geo_tags=_where(setup, path.parent),
-            metadata=metadata_xml(_tags(setup, plan, store), plan.scale, plan.request.unit),
-        )  # fmt: skip
-        write_cog(beside, profile, lambda: (tile for tile, _ in store.tiles()))
-        with rasterio.open(beside) as dataset:
-            for _, window in dataset.block_windows(1):
-                dataset.read(1, window=window)
-        os.replace(beside, path)
-    except (OSError, sqlite3.OperationalError, rasterio.errors.RasterioError) as error:
-        raise Unfinished(finding("E-RUN-03", path.name, reason=getattr(error, "strerror", None) or type(error).__name__)) from error
+        with raster_written(path):
+            profile = Profile(
+                grid=setup.grid, dtype=plan.cell_type, nodata=plan.nodata, geo_tags=_where(setup, path.parent),
+                metadata=metadata_xml(_tags(setup, plan, store), plan.scale, plan.request.unit),
+            )  # fmt: skip
+            write_cog(beside, profile, lambda: (tile for tile, _ in store.tiles()))
+            with rasterio.open(beside) as dataset:
+                for _, window in dataset.block_windows(1):
+                    dataset.read(1, window=window)
+            os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
 
