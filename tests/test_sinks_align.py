@@ -26,6 +26,7 @@ from sinks.errors import Unfinished
 from sinks.layers.encoding import decimal_scale, encoding_of
 from sinks.layers.layer import Layer, RasterFile
 from sinks.layers.windows import Engine
+from sinks.provenance import locked
 from sinks.setup import set_up
 from sinks.toml import toml_text
 
@@ -461,8 +462,10 @@ def test_a_preparation_that_is_killed_goes_on(tmp_path):
 # -- the command ---------------------------------------------------------------------------------------------
 
 
-def test_the_command_says_what_it_made(tmp_path):
-    project = good(tmp_path)
+@pytest.mark.parametrize("name", ["plain", "内蒙古 碳汇"])
+def test_the_command_says_what_it_made(tmp_path, name):
+    (tmp_path / name).mkdir()
+    project = good(tmp_path / name)
     said = project.sinks("align", lang="en")
     assert said.code == 0
     assert "land_cover_2020.tif: direct, uint8, scale 1, largest rounding error 0" in said.out
@@ -472,6 +475,14 @@ def test_the_command_says_what_it_made(tmp_path):
     assert quiet.err == ""
     run = sinks("--lang", "en", "run", str(project.folder / "aligned" / "aligned.toml"), "--quiet")
     assert run.code == 0, run.err
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    """Two preparations into one folder at once: the second is told so."""
+    project = good(tmp_path)
+    with locked(project.folder / "aligned"):
+        said = project.sinks("align", "--json")
+    assert (said.code, said.ids) == (2, ["E-RUN-01"])
 
 
 def test_layout_is_told_by_check_and_plan(tmp_path, capsys):
