@@ -100,25 +100,36 @@ class _Dispatch:
             raise Unfinished(finding("E-RUN-10", _places(self._deadly), reason="KilledWorker"))
 
     def _round(self, batches: list[Batch]) -> tuple[list[Batch], int]:
-        """Batches until none is left or the set-up is lost; returns those that are left, the suspects last, and how many windows are done."""
+        """Batches until none is left or the set-up is lost; returns those that are left, the suspects last, and how many windows are done.
+
+        A worker that dies takes the tasks with it that were waiting there, so a task that
+        was lost with its workers is no culprit yet: its windows are done one at a time,
+        with nothing beside them, when the others are done.
+        """
         threads = _thread_count(self._client)
         _check_workers(self._client)
         shared = self._scattered()
         waiting, done = deque(batches), 0
         flying: dict[str, Batch] = {}
         suspects: list[Batch] = []
+        apart: deque[Batch] = deque()
         while True:
             while waiting and not suspects and not self._keeper.full and len(flying) < 2 * threads:
                 self._send(shared, waiting.popleft(), flying)
+            alone = not flying and bool(apart) and not suspects and not self._keeper.full
+            if alone:
+                self._send(shared, apart.popleft(), flying)
             if not flying:
-                return [*waiting, *suspects], done
+                return [*waiting, *apart, *suspects], done
             future = self._next(flying)
             batch = flying.pop(future.key)
             try:
                 done += self._kept(future)
             except _Died:
-                waiting.extend([one] for one in batch if len(batch) > 1)
-                self._deadly += [batch] if len(batch) == 1 else []
+                if alone:
+                    self._deadly.append(batch)
+                else:
+                    apart.extend([one] for one in batch)
             except _Lost:
                 suspects += [[one] for one in batch]
 
