@@ -15,7 +15,7 @@ from methodologies.contract import Array, Condition, Deduction, Example, Methodo
 from methodologies.tables import DATE, STATED_AREA, STRATUM, decimal, flag, integer, text
 from methodologies.tools import fire, shrubs, soil, trees, woody
 from methodologies.tools.arrays import as_row, group_sums, places
-from methodologies.tools.dates import from_number, parse, years_added
+from methodologies.tools.dates import calendar_time, from_number, parse, years_added
 from methodologies.trace import equation
 
 CLAUSE_PLOTS = "CCER-14-001-V01 9; METHODOLOGIES 1.8"
@@ -106,7 +106,7 @@ def _soil(tables: Tables, parameters: Parameters) -> Array | None:
     if bool((rate > parameters("most_soil_rate"))[0, 0]):
         raise Refusal("METHODOLOGIES 1.3 (AR-TOOL16)", f"{float(_bare(rate)[0, 0]):g}", f"<= {float(_bare(parameters('most_soil_rate'))[0, 0]):g}")
     period = tables["period"]
-    start = _decimal_years(tables["strata"]["planting_date"]) * _year(period)
+    start = np.array([calendar_time(one) for one in tables["strata"]["planting_date"]]) * _year(period)
     years = soil.years_in_transition(start, period["year_from"], period["year_to"], parameters("soil_years"))
     return soil_by_rate(as_row(tables["strata"]["area_ha"]), rate, years, at=list(tables["strata"]["stratum"]))
 
@@ -120,15 +120,6 @@ def soil_by_rate(area: Array, rate: Array, years: Array) -> Array:
 def _year(period: Mapping[str, Array]) -> Array:
     """One year in the unit of the period."""
     return period["years"] / _bare(period["years"])
-
-
-def _decimal_years(dates: Array) -> Array:
-    days = [parse(one) for one in dates]
-    return np.array([day.year + (day.timetuple().tm_yday - 1) / (366 if _leap(day.year) else 365) for day in days])
-
-
-def _leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def _fires(tables: Tables, parameters: Parameters) -> Array:

@@ -34,6 +34,19 @@ def years_between(start: str, end: str) -> float:
     return (parse(end) - parse(start)).days / DAYS_PER_YEAR
 
 
+def calendar_time(text: str) -> float:
+    """Calendar years that have passed at the end of a day; 31 December of a year is that year.
+
+    Examples
+    --------
+    >>> calendar_time("2020-12-31"), calendar_time("2021-12-31")
+    (2020.0, 2021.0)
+    """
+    day = parse(text)
+    first, last = date(day.year, 1, 1), date(day.year, 12, 31)
+    return day.year - 1 + ((day - first).days + 1) / ((last - first).days + 1)
+
+
 def years_added(start: date, years: int) -> date:
     """The same day some years later; the last of February for a leap day."""
     try:
