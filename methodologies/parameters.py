@@ -54,6 +54,8 @@ PARAMETERS = Table(
         _column("locator"), _column("tag"), _column("verified"),
         Column(name="verify", type="text", title_zh="待核实编号", title_en="Register of what is to be verified", optional=True, pattern=r"V-\d\d"),
         Column(name="optional", type="boolean", title_zh="可缺省", title_en="May stay unknown", optional=True),
+        Column(name="rule", type="boolean", title_zh="规则规定", title_en="Set by the rule", optional=True,
+               description="a limit, rate or convention of the rule and no estimate; an interval does not lack its range"),
     ),
 )  # fmt: skip
 
@@ -265,9 +267,11 @@ class DrawnParameters:
 
     @property
     def unranged(self) -> list[str]:
-        """Ids of used parameters that state no range."""
+        """Ids of used parameters that are estimates and state no range."""
         errors_of = standard_error(self.table.factors)
-        return [str(self.table.factors.id[row]) for row in self.resolver.used if not errors_of[row] > 0 and self.table.factors.id[row] not in CONSTANTS]
+        still = {str(self.table.factors.id[row]) for row in self.resolver.used if not errors_of[row] > 0}
+        frame = self.table.frame
+        return [str(row["id"]) for row in frame.to_dict("records") if row["id"] in still and row["rule"] is not True]
 
     def missing(self, where: str) -> list[Finding]:
         """A finding for each number that was asked for and that nobody gave."""

@@ -60,6 +60,9 @@ CHANGE_TERMS = (
     Term(name="dC_SHRUB", role="removal", unit="tCO2e", pool="living_biomass", title="灌木碳储量变化量", title_en="change of carbon in shrubs"),
     Term(name="se_dC_SHRUB", role="standard_error", of="dC_SHRUB", unit="tCO2e", title="灌木变化量标准误", title_en="standard error, shrubs"),
     Term(name="df_dC_SHRUB", role="degrees_of_freedom", of="dC_SHRUB", unit="-", title="灌木自由度", title_en="degrees of freedom, shrubs"),
+    *(Term(name=f"stock_{survey}_{name}", role="memo", unit="tCO2e", title=f"{zh}{when}碳储量", title_en=f"carbon in {en}, {survey_en} survey")
+      for name, zh, en in (("TREE", "林木", "trees"), ("SHRUB", "灌木", "shrubs"))
+      for survey, when, survey_en in ((1, "期初", "first"), (2, "期末", "second"))),
     Term(name="share_outside", role="share", unit="-", title="方程适用范围外生物量占比", title_en="biomass outside the range of its equation"),
     Term(name="gap_of_fit", role="share", unit="-", title="分部之和与总量方程的差距", title_en="gap between the parts and the fitted total"),
 )  # fmt: skip
@@ -85,6 +88,8 @@ def change_of_plants(tables: Tables, parameters: Parameters, clause: str) -> dic
     for name, density in (("TREE", _tree_density), ("SHRUB", _shrub_density)):
         start, end = (density(tables, parameters, survey) for survey in (1, 2))
         change = end - start
+        found[f"stock_1_{name}"] = plots.stratum_change(area, start, at, at=strata)
+        found[f"stock_2_{name}"] = plots.stratum_change(area, end, at, at=strata)
         found[f"dC_{name}"] = plots.stratum_change(area, change, at, at=strata)
         found[f"se_dC_{name}"] = plots.stratum_standard_error(area, change, at, at=strata)
         found[f"df_dC_{name}"] = plots.degrees_of_freedom(at, len(strata))[np.newaxis, :]
