@@ -50,6 +50,9 @@ class Parameters(Protocol):
     def __call__(self, name: str, *, species: Any = "", climate: Any = "", soil: Any = "", value: Any = None) -> Array:
         """Values of a parameter, shape (draws, n): the most specific row for each of the n requests."""
 
+    def standard_error(self, name: str, *, species: Any = "", climate: Any = "", soil: Any = "") -> Array:
+        """Standard errors of a parameter by its stated range, shape (1, n); zero where none is stated."""
+
     def optional(self, name: str) -> Array | None:
         """Values of a parameter that may be left unknown; none where nobody gave it."""
 

@@ -32,8 +32,9 @@ CONSTANTS: Mapping[str, tuple[float, str]] = {
     "t_per_kg": (KG_TO_T, "t kg-1"),
     "t_per_g": (KG_TO_T**2, "t g-1"),
     "ha_per_m2": (M2_TO_HA, "ha m-2"),
+    "no_density": (0.0, "tCO2e ha-1"),
 }
-"""Ratios of units, which a module asks for like parameters, so that the check of dimensions sees them."""
+"""Ratios of units, and nothing in its unit, which a module asks for like parameters, so that the check of dimensions sees them."""
 
 
 def _column(name: str) -> Column:
@@ -250,6 +251,14 @@ class DrawnParameters:
         ids = ", ".join(dict.fromkeys(str(id) for id in resolved.ids if id))
         self._origins[id(result)] = (result, ids)
         return result
+
+    def standard_error(self, name: str, *, species: Any = "", climate: Any = "", soil: Any = "") -> Array:
+        """Standard errors of a parameter from its stated range, shape (1, n); zero where none is stated."""
+        resolved = self.resolver(name, vegetation_type=_key(species), climate=_key(climate), soil=_key(soil))
+        errors_of = np.nan_to_num(standard_error(self.table.factors))
+        found = np.where(resolved.rows < 0, np.nan, errors_of[resolved.rows])[np.newaxis, :]
+        rows = resolved.rows[resolved.rows >= 0]
+        return quantity(found, str(self.table.factors.unit[rows[0]])) if self.with_units and len(rows) else found
 
     def optional(self, name: str) -> Array | None:
         """Values of a parameter that may stay unknown; none where nobody gave it."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from aoi.table import Table
 from methodologies.contract import Array, Condition, Deduction, Example, Methodology, Parameters, Pool, Refusal, Tables, Term
-from methodologies.tables import DATE, STATED_AREA, STRATUM, decimal, flag, integer, text
+from methodologies.tables import DATE, STATED_AREA, STRATUM, decimal, flag, text
 from methodologies.tools import fire, shrubs, soil, trees, woody
-from methodologies.tools.arrays import as_row, group_sums, places
+from methodologies.tools.arrays import as_row
 from methodologies.tools.dates import calendar_time, from_number, parse, years_added
 from methodologies.trace import equation
 
@@ -47,17 +47,6 @@ SITE = Table(
         decimal("shrubs_removed", "清除灌木占地比例", "Share of the ground whose shrubs were removed", "-", needed=True, minimum=0, maximum=1),
     ),
 )  # fmt: skip
-FIRES = Table(
-    name="fires", title_zh="火灾", title_en="Fires", row_per="stratum and year",
-    columns=(
-        STRATUM,
-        integer("year", "年份", "Year", key=True, minimum=1900, maximum=2200),
-        decimal("burnt_ha", "过火面积", "Burnt area", "ha", needed=True, minimum=0),
-        decimal("biomass_t_ha", "火前地上生物量", "Aboveground biomass before the fire", "t d.m. ha-1", needed=True, minimum=0, maximum=1000),
-    ),
-)  # fmt: skip
-
-
 def quantify(tables: Tables, parameters: Parameters, draw_axis: int) -> Mapping[str, Array]:
     """Change of trees, shrubs and soil, gases of fire, and the baseline, per stratum over the period."""
     found = dict(woody.change_of_plants(tables, parameters, CLAUSE_PLOTS))
@@ -65,7 +54,7 @@ def quantify(tables: Tables, parameters: Parameters, draw_axis: int) -> Mapping[
     soil_gain = _soil(tables, parameters)
     if soil_gain is not None:
         found["dC_SOC"] = soil_gain
-    found["GHG_FIRE"] = _fires(tables, parameters)
+    found["GHG_FIRE"] = fire.gases_of_strata(tables, parameters)
     found["dC_BSL"] = _baseline(tables, parameters)
     found["LK"] = 0.0 * found["dC_BSL"]
     return found
@@ -120,20 +109,6 @@ def soil_by_rate(area: Array, rate: Array, years: Array) -> Array:
 def _year(period: Mapping[str, Array]) -> Array:
     """One year in the unit of the period."""
     return period["years"] / _bare(period["years"])
-
-
-def _fires(tables: Tables, parameters: Parameters) -> Array:
-    """CH4 and N2O of fires that count (equation 1.8)."""
-    strata, fires = tables["strata"], tables["fires"]
-    climate = tables["site"]["climate"][0] if len(tables["site"]["climate"]) else ""
-    by_year = {year: fires["burnt_ha"][fires["year"] == year].sum() for year in sorted(set(fires["year"].tolist()))}
-    in_year = np.stack([by_year[year] for year in fires["year"].tolist()]) if by_year else fires["burnt_ha"]
-    burnt = fire.counted_fires(as_row(fires["burnt_ha"]), as_row(in_year), strata["area_ha"].sum(), parameters("fire_least_share"))
-    gases = fire.fire_of_trees(
-        burnt, as_row(fires["biomass_t_ha"]), parameters("combustion_factor", climate=climate), parameters("fire_ch4"), parameters("fire_n2o"),
-        parameters("gwp_ch4"), parameters("gwp_n2o"), parameters("t_per_kg"), at=list(fires["stratum"]),
-    )  # fmt: skip
-    return group_sums(gases, places(list(fires["stratum"]), list(strata["stratum"])), len(strata["stratum"]))
 
 
 def _baseline(tables: Tables, parameters: Parameters) -> Array:
@@ -369,7 +344,7 @@ METHODOLOGY = Methodology(
     id="ccer_14_001_v01", title="造林碳汇 CCER-14-001-V01", title_en="Afforestation, CCER-14-001-V01", status="official",
     source="CCER-14-001-V01 造林碳汇, Ministry of Ecology and Environment, 24 October 2023", ecosystem="forest",
     conditions=CONDITIONS, pools=POOLS, parameters=Path(__file__).with_suffix(".csv"),
-    tables={"strata": STRATA, "site": SITE, "plots": woody.PLOTS, "trees": woody.TREES, "volumes": woody.VOLUMES, "shrubs": woody.SHRUBS, "fires": FIRES},
+    tables={"strata": STRATA, "site": SITE, "plots": woody.PLOTS, "trees": woody.TREES, "volumes": woody.VOLUMES, "shrubs": woody.SHRUBS, "fires": fire.FIRES},
     optional=("plots", "trees", "volumes", "shrubs", "fires"), terms=TERMS, quantify=quantify, deductions=DEDUCTIONS, examples=EXAMPLES,
     codes=("N0101", "造林碳汇"),
     note="仅能读到全文 73 页中的第 1 页，公式与表依据前身 AR-CM-001-V01 与 CDM 工具重建；未确认项见参数表 V-01 至 V-07。",

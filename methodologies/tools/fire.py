@@ -2,9 +2,22 @@
 
 import numpy as np
 
-from methodologies.contract import Array
+from aoi.table import Table
+from methodologies.contract import Array, Parameters, Tables
+from methodologies.tables import STRATUM, decimal, integer
+from methodologies.tools.arrays import as_row, group_sums, places
 from methodologies.trace import equation
 from sinks.equations.fire import dead_matter_fire_emission, tree_fire_emission
+
+FIRES = Table(
+    name="fires", title_zh="火灾", title_en="Fires", row_per="stratum and year",
+    columns=(
+        STRATUM,
+        integer("year", "年份", "Year", key=True, minimum=1900, maximum=2200),
+        decimal("burnt_ha", "过火面积", "Burnt area", "ha", needed=True, minimum=0),
+        decimal("biomass_t_ha", "火前地上生物量", "Aboveground biomass before the fire", "t d.m. ha-1", needed=True, minimum=0, maximum=1000),
+    ),
+)  # fmt: skip
 
 
 @equation("GHG_FF", "tCO2e", "GHG = 0.001 * A * b * COMF * (EF_CH4 * GWP_CH4 + EF_N2O * GWP_N2O)", "AR-TOOL08 v4 Eq 7")
@@ -35,3 +48,17 @@ def fire_of_dead_matter(area: Array, dead_wood: Array, litter: Array, fraction: 
 def counted_fires(burnt: Array, burnt_in_year: Array, project_area: Array, least_share: Array) -> Array:
     """Burnt areas that count [ha]: those of years in which the burnt share of the project reaches the least share."""
     return np.where(burnt_in_year >= least_share * project_area, burnt, 0.0)
+
+
+def gases_of_strata(tables: Tables, parameters: Parameters) -> Array:
+    """CH4 and N2O of the fires that count, per stratum [tCO2e], from the tables ``fires`` and ``site``."""
+    strata, fires = tables["strata"], tables["fires"]
+    climate = tables["site"]["climate"][0] if len(tables["site"]["climate"]) else ""
+    by_year = {year: fires["burnt_ha"][fires["year"] == year].sum() for year in sorted(set(fires["year"].tolist()))}
+    in_year = np.stack([by_year[year] for year in fires["year"].tolist()]) if by_year else fires["burnt_ha"]
+    burnt = counted_fires(as_row(fires["burnt_ha"]), as_row(in_year), strata["area_ha"].sum(), parameters("fire_least_share"), at=list(fires["stratum"]))
+    gases = fire_of_trees(
+        burnt, as_row(fires["biomass_t_ha"]), parameters("combustion_factor", climate=climate), parameters("fire_ch4"), parameters("fire_n2o"),
+        parameters("gwp_ch4"), parameters("gwp_n2o"), parameters("t_per_kg"), at=list(fires["stratum"]),
+    )  # fmt: skip
+    return group_sums(gases, places(list(fires["stratum"]), list(strata["stratum"])), len(strata["stratum"]))

@@ -20,8 +20,8 @@ def displaced_stock(removed: Array, absorbed: Array) -> Array:
 
 @equation("A_over", "ha", "A_over = SU_over / stocking rate outside", "METHODOLOGIES 2.9 grassland_protection")
 def overloaded_area(displaced: Array, stocking_rate: Array) -> Array:
-    """Land that displaced animals overload [ha], at the stocking rate of the land they go to [SU ha-1]."""
-    return displaced / stocking_rate
+    """Land that displaced animals overload [ha], at the stocking rate of the land they go to [SU ha-1]; none without animals."""
+    return np.where(displaced > 0.0 * displaced, displaced / stocking_rate, 0.0)
 
 
 @equation("LK", "tCO2e", "LK = 44/12 * A_over * SOC_REF * (F_before - F_after) / 20 * years", "METHODOLOGIES 2.9; IPCC 2006 Eq 2.25")

@@ -59,7 +59,7 @@ def afforestation_rate(
 
 
 @equation("SOC", "tC ha-1", "SOC = MS * C / (A_core * N) * 0.1", "VM0042 v2.2 Eq 3 (F27)")
-@regression("tC ha-1", soil_mass="g", carbon="g kg-1", core_area="cm2")
+@regression("tC ha-1", soil_mass="g", carbon="g kg-1", core_area="cm2", cores="-")
 def soil_stock_of_cores(soil_mass: Array, carbon: Array, core_area: Array, cores: Array) -> Array:
     """Soil carbon of a layer [tC ha-1] from the mass of N cores [g], their carbon [g kg-1] and core area [cm2].
 
@@ -71,6 +71,19 @@ def soil_stock_of_cores(soil_mass: Array, carbon: Array, core_area: Array, cores
     58.5
     """
     return soil_mass * carbon / (core_area * cores) / 10
+
+
+@equation("m", "t ha-1", "m = MS / (A_core * N) * 100", "VM0042 v2.2, equivalent soil mass")
+@regression("t ha-1", soil_mass="g", core_area="cm2", cores="-")
+def soil_mass_of_cores(soil_mass: Array, core_area: Array, cores: Array) -> Array:
+    """Mass of soil of a layer [t ha-1] from the mass of N cores [g] and their area [cm2]; 1 g cm-2 is 100 t ha-1.
+
+    Examples
+    --------
+    >>> soil_mass_of_cores(400.0, 10.0, 1.0)
+    4000.0
+    """
+    return soil_mass / (core_area * cores) * 100
 
 
 @equation("SOC_eq", "tC ha-1", "SOC at a common cumulative soil mass, linear between layers", "VM0042 v2.2, equivalent soil mass; METHODOLOGIES 2.9")

@@ -53,6 +53,11 @@ SHRUBS = Table(
     ),
 )  # fmt: skip
 
+def change_terms(*kinds: str) -> tuple[Term, ...]:
+    """The terms that `change_of_plants` gives for trees, shrubs or both."""
+    return tuple(term for term in CHANGE_TERMS if term.name.endswith(kinds) or (term.role == "share" and "SHRUB" in kinds))
+
+
 CHANGE_TERMS = (
     Term(name="dC_TREE", role="removal", unit="tCO2e", pool="living_biomass", title="林木碳储量变化量", title_en="change of carbon in trees"),
     Term(name="se_dC_TREE", role="standard_error", of="dC_TREE", unit="tCO2e", title="林木变化量标准误", title_en="standard error, trees"),
@@ -69,7 +74,7 @@ CHANGE_TERMS = (
 """What `change_of_plants` gives."""
 
 
-def change_of_plants(tables: Tables, parameters: Parameters, clause: str) -> dict[str, Array]:
+def change_of_plants(tables: Tables, parameters: Parameters, clause: str, kinds: Sequence[str] = ("TREE", "SHRUB")) -> dict[str, Array]:
     """Change of trees and shrubs per stratum at re-measured plots, with standard errors and degrees of freedom.
 
     Raises
@@ -80,12 +85,14 @@ def change_of_plants(tables: Tables, parameters: Parameters, clause: str) -> dic
     """
     strata = list(tables["strata"]["stratum"])
     at = places(list(tables["plots"]["stratum"]), strata)
-    if any(len(tables[name]["plot"]) for name in ("plots", "trees", "volumes", "shrubs")):
+    if any(len(tables[name]["plot"]) for name in ("plots", "trees", "volumes", "shrubs") if name in tables):
         plots.check_plots(at, strata, float(parameters("fewest_plots")[0, 0]), clause)
     area = tables["strata"]["area_ha"]
-    _one_method(tables, clause)
+    if "TREE" in kinds:
+        _one_method(tables, clause)
     found: dict[str, Array] = {}
-    for name, density in (("TREE", _tree_density), ("SHRUB", _shrub_density)):
+    for name in kinds:
+        density = {"TREE": _tree_density, "SHRUB": _shrub_density}[name]
         start, end = (density(tables, parameters, survey) for survey in (1, 2))
         change = end - start
         found[f"stock_1_{name}"] = plots.stratum_change(area, start, at, at=strata)
@@ -93,7 +100,7 @@ def change_of_plants(tables: Tables, parameters: Parameters, clause: str) -> dic
         found[f"dC_{name}"] = plots.stratum_change(area, change, at, at=strata)
         found[f"se_dC_{name}"] = plots.stratum_standard_error(area, change, at, at=strata)
         found[f"df_dC_{name}"] = plots.degrees_of_freedom(at, len(strata))[np.newaxis, :]
-    return found | _range_of_shrubs(tables)
+    return found | (_range_of_shrubs(tables) if "SHRUB" in kinds else {})
 
 
 def _one_method(tables: Tables, clause: str) -> None:
@@ -176,7 +183,7 @@ def _density(tables: Tables, parameters: Parameters, cells: Cells, biomass: Arra
 
 def _nothing(tables: Tables, parameters: Parameters) -> Array:
     """No biomass at any plot [tCO2e ha-1]."""
-    return 0.0 * parameters("co2_per_carbon") * parameters("shrub_carbon_fraction") * parameters("forest_biomass") * np.ones((1, len(tables["plots"]["plot"])))
+    return 0.0 * parameters("no_density") * np.ones((1, len(tables["plots"]["plot"])))
 
 
 def _rows(table: Mapping[str, Array], survey: int) -> dict[str, Array]:
@@ -230,7 +237,7 @@ def precision_deduction(terms: Mapping[str, Array], parameters: Parameters, tabl
     limits = tuple(parameters(f"precision_limit_{place}")[:1] for place in (1, 2, 3))
     rates = tuple(parameters(f"precision_rate_{place}")[:1] for place in (1, 2))
     found = {}
-    for name in ("dC_TREE", "dC_SHRUB"):
+    for name in (one for one in ("dC_TREE", "dC_SHRUB") if one in terms):
         error = error_of(terms, parameters, name)
         rate = deductions.precision_rate(error, limits, rates, at=[name])
         found[name] = deductions.less_share_of_value(terms[name], total(terms[name][:1]), rate)
