@@ -51,18 +51,24 @@ def sheet(loaded: Loaded, language: Language) -> str:
         return text(f"sheet.{key}", language, **values)
 
     lines = [
-        f"{module.id}  {module.title if zh else module.title_en}", say("status", status=text(f"doc.status.{module.status}", language)), say("source", source=module.source),
+        f"{module.id}  {module.title if zh else module.title_en}",
+        say("status", status=text(f"doc.status.{module.status}", language)),
+        say("source", source=module.source),
         say("from", distribution=loaded.distribution, version=loaded.version, sha256=loaded.sha256[:16]),
-    ]  # fmt: skip
+    ]
     if module.note or module.note_en:
         lines.append(module.note if zh else module.note_en)
     lines += ["", say("conditions")]
-    lines += [f"  {one.id:14} [{one.tag or '-'}] {one.clause if zh else one.clause_en} {_how(one.test is not None, one.stated, language)}" for one in module.conditions]
+    lines += [
+        f"  {one.id:14} [{one.tag or '-'}] {one.clause if zh else one.clause_en} {_how(one.test is not None, one.stated, language)}"
+        for one in module.conditions
+    ]
     lines += ["", say("pools")]
     lines += [f"  {one.name:22} {_mark(one.baseline)} {_mark(one.project)}  {one.reason if zh else one.reason_en}" for one in module.pools]
-    lines += ["", say("tables")] + _tables(module, zh) + ["", say("terms")]
+    lines += ["", say("tables"), *_tables(module, zh), "", say("terms")]
     lines += [f"  {one.name:16} {one.role:18} [{one.unit}] {one.title if zh else one.title_en}" for one in module.terms]
-    lines += ["", say("deductions")] + [f"  {one.id:14} {one.kind:12} {one.clause if zh else one.clause_en}" for one in module.deductions]
+    lines += ["", say("deductions")]
+    lines += [f"  {one.id:14} {one.kind:12} {one.clause if zh else one.clause_en}" for one in module.deductions]
     return "\n".join([*lines, "", *_parameters(loaded, zh, say("parameters"))])
 
 
@@ -78,20 +84,28 @@ def _mark(counted: bool) -> str:
 def _tables(module: Methodology, zh: bool) -> list[str]:
     lines = []
     for name, table in module.tables.items():
-        columns = ", ".join(f"{one.name} ({one.title_zh if zh else one.title_en}{f', {one.unit}' if one.unit and one.unit != '-' else ''})" for one in table.columns)
+        columns = ", ".join(
+            f"{one.name} ({one.title_zh if zh else one.title_en}{f', {one.unit}' if one.unit and one.unit != '-' else ''})"
+            for one in table.columns
+        )
         lines.append(f"  {name}{'?' if name in module.optional else ''}: {columns}")
     return lines
 
 
 def _parameters(loaded: Loaded, zh: bool, head: str) -> list[str]:
     frame = loaded.parameters.frame
-    order = frame.assign(known=frame["value"].notna(), sure=frame["verified"].fillna(False).astype(bool)).sort_values(["known", "sure", "id"], kind="stable")
+    order = frame.assign(known=frame["value"].notna(), sure=frame["verified"].fillna(False).astype(bool)).sort_values(
+        ["known", "sure", "id"], kind="stable"
+    )
     lines = [head]
     for row in order.to_dict("records"):
         value = "?" if row["value"] != row["value"] else f"{row['value']:g}"
         title = (row["title_zh"] if zh else row["title_en"]) or ""
         mark = "" if row["sure"] else "!"
-        lines.append(f"  {mark:1} {row['id']:34} {value:>9} {row['unit'] or '-':18} [{row['tag']}] {row['verify'] or '':5} {title}; {loaded.parameters.citation(str(row['source']))}; {row['locator'] or '-'}")
+        source = f"{loaded.parameters.citation(str(row['source']))}; {row['locator'] or '-'}"
+        lines.append(
+            f"  {mark:1} {row['id']:34} {value:>9} {row['unit'] or '-':18} [{row['tag']}] {row['verify'] or '':5} {title}; {source}"
+        )
     return lines
 
 
@@ -100,7 +114,16 @@ def report(where: str, loaded: Loaded | None, findings: list[Finding], language:
     lines = [text("report.head", language, where=where)]
     if loaded is not None and not errors(findings):
         module = loaded.methodology
-        lines.append(text("report.passed", language, id=module.id, examples=len(module.examples), parameters=len(loaded.parameters.frame), conditions=len(module.conditions)))
+        lines.append(
+            text(
+                "report.passed",
+                language,
+                id=module.id,
+                examples=len(module.examples),
+                parameters=len(loaded.parameters.frame),
+                conditions=len(module.conditions),
+            )
+        )
         lines += [f"  {number}. {one.title} ({one.source})" for number, one in enumerate(module.examples, start=1)]
         unknown = loaded.parameters.frame[loaded.parameters.frame["value"].isna()]["id"]
         if len(unknown):

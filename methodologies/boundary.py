@@ -71,7 +71,9 @@ def read_boundary(
     InputError
         The file cannot be read or lacks a column.
     """
-    zones, found = read_zones(path, code=parcel, name=None, parent=None, where=where, set_name="parcels", crs=crs, encoding=encoding, layer=layer)
+    zones, found = read_zones(
+        path, code=parcel, name=None, parent=None, where=where, set_name="parcels", crs=crs, encoding=encoding, layer=layer
+    )
     strata, more = _strata(path, where, stratum, layer, encoding)
     found = [one for one in found if one.id != "N-ZONE-01"] + more
     found += [one for one in check_zones(zones, divisions=False, where=where) if one.id not in ("W-ZONE-06", "E-ZONE-05")]
@@ -88,7 +90,9 @@ def read_boundary(
 def check_other_projects(zones: Zones, path: Path, where: str, parcel: str) -> list[Finding]:
     """Overlaps with the parcels of another project: a reduction is registered once."""
     others, found = read_zones(path, code=parcel, name=None, where=where, set_name="others")
-    found = [one for one in found if one.severity == "error"] + [one for one in check_zones(others, divisions=False, where=where) if one.id.startswith("E-") and one.id != "E-ZONE-05"]
+    found = [one for one in found if one.severity == "error"] + [
+        one for one in check_zones(others, divisions=False, where=where) if one.id.startswith("E-") and one.id != "E-ZONE-05"
+    ]
     return found or _overlaps(zones, others, where, same=False)
 
 
@@ -110,7 +114,15 @@ def check_points(boundary: Boundary, plots: pd.DataFrame, where: str) -> list[Fi
         if named and named not in inside:
             found.append(finding("E-QUANT-05", place, plot=row["plot"], parcel=named, inside=", ".join(inside) or "-"))
         elif row["stratum"] not in {stratum_of[code] for code in inside}:
-            found.append(finding("E-QUANT-06", place, plot=row["plot"], stratum=row["stratum"], inside=", ".join(f"{code} ({stratum_of[code]})" for code in inside) or "-"))
+            found.append(
+                finding(
+                    "E-QUANT-06",
+                    place,
+                    plot=row["plot"],
+                    stratum=row["stratum"],
+                    inside=", ".join(f"{code} ({stratum_of[code]})" for code in inside) or "-",
+                )
+            )
     return found
 
 
@@ -120,7 +132,10 @@ def _strata(path: Path, where: str, column: str, layer: str | None, encoding: st
     if column not in features:
         there = ", ".join(str(name) for name in features if name != "geometry")
         return [""] * len(features), [finding("E-VECTOR-06", where, missing=column, columns=there)]
-    values = ["" if one is None or one != one else str(int(one)) if isinstance(one, float) and one.is_integer() else str(one).strip() for one in features[column].tolist()]
+    values = [
+        "" if one is None or one != one else str(int(one)) if isinstance(one, float) and one.is_integer() else str(one).strip()
+        for one in features[column].tolist()
+    ]
     return values, [finding("E-PARCEL-01", f"{where}: {number}, {column}") for number, one in enumerate(values, start=1) if not one]
 
 

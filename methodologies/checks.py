@@ -86,7 +86,12 @@ def _check_declarations(module: Methodology, where: str) -> list[Finding]:
 
 def _check_units(module: Methodology, where: str) -> list[Finding]:
     found = []
-    named = [(f"{table.name}.{column.name}", column.unit or "-") for table in module.tables.values() for column in table.columns if column.type == "decimal"]
+    named = [
+        (f"{table.name}.{column.name}", column.unit or "-")
+        for table in module.tables.values()
+        for column in table.columns
+        if column.type == "decimal"
+    ]
     named += [(term.name, term.unit) for term in module.terms]
     for name, unit in named:
         try:
@@ -141,9 +146,9 @@ def example_tables(module: Methodology, example: Example, where: str) -> tuple[T
     return frozen(tables), found
 
 
-
-
-def _run(module: Methodology, tables: Tables, values: ParameterTable, where: str, with_units: bool = False) -> tuple[Evaluation | None, list[Finding]]:
+def _run(
+    module: Methodology, tables: Tables, values: ParameterTable, where: str, with_units: bool = False
+) -> tuple[Evaluation | None, list[Finding]]:
     """An evaluation, or why there is none: raised, changed its inputs, broke the contract, asked for a number that nobody gave."""
     parameters = DrawnParameters(values, with_units=with_units)
     try:
@@ -189,7 +194,9 @@ def _compare(module: Methodology, example: Example, evaluation: Evaluation, wher
         wanted = np.atleast_1d(np.asarray(expected, dtype=np.float64))
         same = wanted.shape == actual.shape and np.allclose(actual, wanted, rtol=example.rel_tol, atol=0)
         if not same:
-            found.append(finding("E-METHOD-07", where, name=name, found=_numbers(actual), expected=_numbers(wanted), tolerance=example.rel_tol))
+            found.append(
+                finding("E-METHOD-07", where, name=name, found=_numbers(actual), expected=_numbers(wanted), tolerance=example.rel_tol)
+            )
     return found
 
 
@@ -223,8 +230,10 @@ def _check_conditions(module: Methodology, example: Example, tables: Tables, val
 
 
 def _same(one: Evaluation, other: Evaluation) -> bool:
-    return one.gross.keys() == other.gross.keys() and all(np.array_equal(one.gross[name], other.gross[name]) for name in one.gross) and np.array_equal(
-        one.creditable, other.creditable
+    return (
+        one.gross.keys() == other.gross.keys()
+        and all(np.array_equal(one.gross[name], other.gross[name]) for name in one.gross)
+        and np.array_equal(one.creditable, other.creditable)
     )
 
 
@@ -234,12 +243,24 @@ def _check_dimensions(module: Methodology, tables: Tables, values: ParameterTabl
     measured = {name: columns_of(table, units[name]) for name, table in tables.items()}
     with_units, found = _run(module, measured, values, where, with_units=True)
     if with_units is None:
-        return [finding("E-METHOD-08", one.where, error=one.values.get("error", one.values.get("found", "")), place=one.values.get("place", "-")) for one in found]
+        return [
+            finding(
+                "E-METHOD-08", one.where, error=one.values.get("error", one.values.get("found", "")), place=one.values.get("place", "-")
+            )
+            for one in found
+        ]
     for name in plain.gross:
         if not is_quantity(with_units.gross[name]) and name in {term.name for term in module.terms if unit_of(term.unit) != unit_of("-")}:
             found.append(finding("E-METHOD-08", where, error=f"{name}: -", place="quantify"))
     if not found and not np.allclose(_bare(with_units.creditable), plain.creditable, rtol=1e-9, atol=1e-9):
-        found.append(finding("E-METHOD-08", where, error=f"{_numbers(_bare(with_units.creditable)[0])} != {_numbers(plain.creditable[0])}", place="quantify"))
+        found.append(
+            finding(
+                "E-METHOD-08",
+                where,
+                error=f"{_numbers(_bare(with_units.creditable)[0])} != {_numbers(plain.creditable[0])}",
+                place="quantify",
+            )
+        )
     return found
 
 
@@ -250,4 +271,3 @@ def _bare(values: Any) -> Any:
 def _unique(names: Any) -> bool:
     listed = list(names)
     return len(listed) == len(set(listed)) and all(listed)
-

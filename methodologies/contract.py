@@ -33,6 +33,9 @@ Columns = Mapping[str, Array]
 
 Tables = Mapping[str, Columns]
 
+Rows = Mapping[str, Sequence[Any]]
+"""Rows of a table of an example, column by column."""
+
 Status = Literal["official", "regional_draft", "withdrawn"]
 STATUSES: tuple[Status, ...] = ("official", "regional_draft", "withdrawn")
 
@@ -167,9 +170,9 @@ class Example:
 
     title: str
     source: str
-    inputs: Mapping[str, Mapping[str, Sequence[Any]]]
+    inputs: Mapping[str, Mapping[str, Any]]
     expected: Mapping[str, float | Sequence[float]]
-    parameters: Mapping[str, float] = None  # type: ignore[assignment]
+    parameters: Mapping[str, float] | None = None
     broken: tuple[str, ...] = ()
     refused: str = ""
     rel_tol: float = 1e-6

@@ -126,10 +126,17 @@ def find(id: str, plugins: bool = True, project_folder: Path | None = None) -> L
     if id in found.loaded:
         return found.loaded[id]
     kept, clashes = candidates(plugins, project_folder)
-    reasons = [one for findings in found.refused.values() for one in findings if errors([one]) and (one.id != "E-METHOD-04" or one.values.get("id") == id)]
+    reasons = [
+        one
+        for findings in found.refused.values()
+        for one in findings
+        if errors([one]) and (one.id != "E-METHOD-04" or one.values.get("id") == id)
+    ]
     if reasons:
         raise InputError(reasons)
-    raise InputError([finding("E-METHOD-16", id, id=id, known=", ".join(one.id for one in kept)), *[one for one in clashes if one.severity == "warning"]])
+    raise InputError(
+        [finding("E-METHOD-16", id, id=id, known=", ".join(one.id for one in kept)), *[one for one in clashes if one.severity == "warning"]]
+    )
 
 
 def load(candidate: Candidate) -> tuple[Loaded | None, list[Finding]]:
@@ -192,9 +199,12 @@ def _shipped() -> list[Candidate]:
     version = _version(SHIPPED)
     return [
         Candidate(
-            id=one.name, distribution=SHIPPED, version=version, shipped=True,
+            id=one.name,
+            distribution=SHIPPED,
+            version=version,
+            shipped=True,
             entry_point=metadata.EntryPoint(name=one.name, value=f"{modules.__name__}.{one.name}:{CONSTANT}", group=GROUP),
-        )  # fmt: skip
+        )
         for one in sorted(pkgutil.iter_modules(modules.__path__), key=lambda one: one.name)
     ]
 
@@ -212,7 +222,9 @@ def _installed(project_folder: Path | None) -> tuple[list[Candidate], list[Findi
         if Path(str(distribution.locate_file(""))).resolve() in forbidden:
             passed_over.append(finding("W-METHOD-01", name, name=name, ids=", ".join(one.name for one in entries)))
             continue
-        found += [Candidate(id=one.name, entry_point=one, distribution=name, version=distribution.version, shipped=False) for one in entries]
+        found += [
+            Candidate(id=one.name, entry_point=one, distribution=name, version=distribution.version, shipped=False) for one in entries
+        ]
     return found, passed_over
 
 

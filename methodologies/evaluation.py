@@ -84,13 +84,14 @@ def evaluate(methodology: Methodology, tables: Tables, parameters: Parameters, n
     gross = _checked(methodology, given, strata)
     if noise is not None:
         gross = _with_noise(methodology, gross, noise)
-    terms, stages = dict(gross), []
+    terms: dict[str, Array] = dict(gross)
+    stages: list[Stage] = []
     declared = {term.name: term for term in methodology.terms}
     for step in methodology.deductions:
         if step.on == "terms":
-            changed = _step(step.id, step.change(terms, parameters, tables), declared, strata)
-            stages.append(_stage(step.id, {name: terms[name] for name in changed}, changed))
-            terms |= changed
+            changed_terms = _step(step.id, step.change(terms, parameters, tables), declared, strata)
+            stages.append(_stage(step.id, {name: terms[name] for name in changed_terms}, changed_terms))
+            terms |= changed_terms
     net = _net(methodology, terms, strata)
     creditable = net
     for step in methodology.deductions:
@@ -148,7 +149,7 @@ def _with_noise(methodology: Methodology, gross: Mapping[str, Array], noise: Noi
     noisy = dict(gross)
     by_role = {(term.role, term.of): term.name for term in methodology.terms}
     for term in methodology.terms:
-        error = by_role.get(("standard_error", term.name))
+        error = by_role.get(("standard_error", term.name), "")
         if term.role == "removal" and error in gross and term.name in gross:
             freedom = gross.get(by_role.get(("degrees_of_freedom", term.name), ""))
             draws = max(len(gross[term.name]), len(gross[error]))
@@ -176,11 +177,18 @@ def _step(id: str, changed: Mapping[str, Array] | None, declared: Mapping[str, T
     strange = sorted(set(changed or {}) - set(declared))
     if strange:
         raise Broken(f"{id} -> {', '.join(strange)} ?")
-    return {name: _in_unit(declared[name], _shaped(name, values, strata, declared[name].role in SIGNS)) for name, values in (changed or {}).items()}
+    return {
+        name: _in_unit(declared[name], _shaped(name, values, strata, declared[name].role in SIGNS))
+        for name, values in (changed or {}).items()
+    }
 
 
 def _stage(id: str, before: Mapping[str, Array], after: Mapping[str, Array]) -> Stage:
-    return Stage(id=id, before={name: _central(values) for name, values in before.items()}, after={name: _central(values) for name, values in after.items()})
+    return Stage(
+        id=id,
+        before={name: _central(values) for name, values in before.items()},
+        after={name: _central(values) for name, values in after.items()},
+    )
 
 
 def _central(values: Array) -> Floats:
@@ -196,7 +204,21 @@ def _net(methodology: Methodology, terms: Mapping[str, Array], strata: int) -> A
 
 def columns_of(table: Columns, units: Mapping[str, str]) -> Columns:
     """Columns as quantities, where they have a unit."""
-    return {name: quantity(values, units[name]) if units.get(name) and np.asarray(values).dtype == np.float64 else values for name, values in table.items()}
+    return {
+        name: quantity(values, units[name]) if units.get(name) and np.asarray(values).dtype == np.float64 else values
+        for name, values in table.items()
+    }
 
 
-__all__ = ["TERM_UNIT", "Evaluation", "Refusal", "Stage", "columns_of", "evaluate", "failed_conditions", "frozen", "read_only", "sampling_noise"]
+__all__ = [
+    "TERM_UNIT",
+    "Evaluation",
+    "Refusal",
+    "Stage",
+    "columns_of",
+    "evaluate",
+    "failed_conditions",
+    "frozen",
+    "read_only",
+    "sampling_noise",
+]

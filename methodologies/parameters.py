@@ -83,7 +83,10 @@ class ParameterTable:
         """The parameters of a typed frame."""
         known = frame[frame["value"].notna()].rename(columns={"species": "vegetation_type"})
         constants = pd.DataFrame(
-            [{"id": name, "name": name, "value": value, "unit": unit, "source": "BIPM", "tag": "K:1.0", "verified": True} for name, (value, unit) in CONSTANTS.items()]
+            [
+                {"id": name, "name": name, "value": value, "unit": unit, "source": "BIPM", "tag": "K:1.0", "verified": True}
+                for name, (value, unit) in CONSTANTS.items()
+            ]
         )
         factors = FactorTable.of(FACTORS.typed(pd.concat([known, constants], ignore_index=True)), overrides)
         return cls(frame=frame, factors=factors, citations=citations, overrides=overrides)
@@ -286,13 +289,25 @@ class DrawnParameters:
         """A finding for each number that was asked for and that nobody gave."""
         unknown = list(self._unknown.values())
         named = set(self._unknown)
-        return unknown + [one for one in self.resolver.missing_findings(where) if not any(str(one.values["request"]).startswith(f"{name} ") for name in named)]
+        return unknown + [
+            one
+            for one in self.resolver.missing_findings(where)
+            if not any(str(one.values["request"]).startswith(f"{name} ") for name in named)
+        ]
 
     def _miss(self, name: str) -> None:
         rows = self.table.unknown(name)
         if len(rows):
             row = rows.iloc[0]
-            self._unknown[name] = finding("E-QUANT-02", str(row["id"]), name=name, unit=row["unit"] or "-", title_zh=row["title_zh"] or name, title_en=row["title_en"] or name, locator=row["locator"] or "-")
+            self._unknown[name] = finding(
+                "E-QUANT-02",
+                str(row["id"]),
+                name=name,
+                unit=row["unit"] or "-",
+                title_zh=row["title_zh"] or name,
+                title_en=row["title_en"] or name,
+                locator=row["locator"] or "-",
+            )
 
 
 def _key(values: Any) -> Any:

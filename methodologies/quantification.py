@@ -8,6 +8,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from aoi.findings import Finding, InputError, errors, finding, stop_on_errors
 from aoi.guard import guarded_path
 from aoi.table import Table, decode
 from aoi.texts import current_language
+from aoi.zones import Zones
 from methodologies.boundary import CLOSES_HA, Boundary, check_other_projects, check_points, read_boundary
 from methodologies.contract import SIGNS, Broken, Columns, Methodology, Refusal, Tables
 from methodologies.discovery import Loaded, find
@@ -195,14 +197,19 @@ def _read_boundary(project: Project, reader: Reader, where: str) -> Boundary | N
     boundary: Boundary | None = None
     if path is not None:
         boundary = reader.collect(
-            lambda: read_boundary(path, given.file, parcel=given.parcel, stratum=given.stratum, layer=given.layer, crs=given.crs, encoding=given.encoding)
+            lambda: read_boundary(
+                path, given.file, parcel=given.parcel, stratum=given.stratum, layer=given.layer, crs=given.crs, encoding=given.encoding
+            )
         )
     for other in given.other_projects:
         beside = reader.path(other, f"{where}: boundary.other_projects", "other project")
         if beside is not None and boundary is not None:
-            zones = boundary.zones
-            reader.collect(lambda beside=beside, other=other, zones=zones: (None, check_other_projects(zones, beside, other, given.other_parcel)))
+            reader.collect(partial(_others, boundary.zones, beside, other, given.other_parcel))
     return boundary
+
+
+def _others(zones: Zones, path: Path, where: str, parcel: str) -> tuple[None, list[Finding]]:
+    return None, check_other_projects(zones, path, where, parcel)
 
 
 def _read_one(project: Project, methodology: Methodology, name: str, table: Table, reader: Reader, where: str) -> pd.DataFrame | None:
@@ -231,16 +238,24 @@ def _site(given: Mapping[str, Any], table: Table, where: str) -> tuple[pd.DataFr
         return table.frame(), [finding("E-CONF-03", f"{where}.{one}") for one in missing]
     head = ",".join(given)
     cells = ",".join(f'"{str(one).lower() if isinstance(one, bool) else one}"' for one in given.values())
-    return table.parse(f"{head}\n{cells}\n", where) if '"' not in "".join(map(str, given.values())) else (table.frame(), [finding("E-TABLE-11", where, reason='"')])
+    return (
+        table.parse(f"{head}\n{cells}\n", where)
+        if '"' not in "".join(map(str, given.values()))
+        else (table.frame(), [finding("E-TABLE-11", where, reason='"')])
+    )
 
 
-def _check_references(frames: Mapping[str, pd.DataFrame], boundary: Boundary | None, methodology: Methodology, project: Project) -> list[Finding]:
+def _check_references(
+    frames: Mapping[str, pd.DataFrame], boundary: Boundary | None, methodology: Methodology, project: Project
+) -> list[Finding]:
     """Strata, plots and parcels that are named and are not there, and the other way round."""
     found: list[Finding] = []
     strata = set(frames["strata"]["stratum"])
     if boundary is not None:
         drawn = set(boundary.parcels["stratum"])
-        found += [finding("E-QUANT-18", project.boundary.file, stratum=one, known=", ".join(sorted(strata))) for one in sorted(drawn - strata)]
+        found += [
+            finding("E-QUANT-18", project.boundary.file, stratum=one, known=", ".join(sorted(strata))) for one in sorted(drawn - strata)
+        ]
         found += [finding("E-QUANT-19", "strata", stratum=one, known=", ".join(sorted(drawn))) for one in sorted(strata - drawn)]
     plots = set(frames["plots"]["plot"]) if "plots" in frames else set()
     for name, frame in frames.items():
@@ -261,13 +276,19 @@ def _check_plants(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
     plots = frames["plots"]
     measured = [frames[name] for name in ("trees", "shrubs", "volumes") if name in frames and len(frames[name])]
     for survey in (1, 2):
-        counts = pd.concat([frame[frame["survey"] == survey]["plot"] for frame in measured]).value_counts() if measured else pd.Series(dtype="int64")
+        counts = (
+            pd.concat([frame[frame["survey"] == survey]["plot"] for frame in measured]).value_counts()
+            if measured
+            else pd.Series(dtype="int64")
+        )
         silent = []
         for row in plots.to_dict("records"):
             stated = row.get(f"plants_{survey}")
             number = int(counts.get(row["plot"], 0))
             if stated is not None and stated is not pd.NA and int(stated) != number:
-                found.append(finding("E-QUANT-21", f"plots: {row['plot']}", plot=row["plot"], survey=survey, stated=int(stated), rows=number))
+                found.append(
+                    finding("E-QUANT-21", f"plots: {row['plot']}", plot=row["plot"], survey=survey, stated=int(stated), rows=number)
+                )
             elif number == 0 and (stated is None or stated is pd.NA):
                 silent.append(str(row["plot"]))
         if silent and measured:
@@ -282,7 +303,15 @@ def _with_areas(frames: dict[str, pd.DataFrame], boundary: Boundary) -> tuple[di
     found = []
     for place, (stated, measured) in enumerate(zip(strata["area_ha"], drawn, strict=True)):
         if stated == stated and abs(stated - measured) > CLOSES_HA:
-            found.append(finding("E-QUANT-22", f"strata: {strata.at[place, 'stratum']}", stated=f"{stated:.4f}", measured=f"{measured:.4f}", limit=CLOSES_HA))
+            found.append(
+                finding(
+                    "E-QUANT-22",
+                    f"strata: {strata.at[place, 'stratum']}",
+                    stated=f"{stated:.4f}",
+                    measured=f"{measured:.4f}",
+                    limit=CLOSES_HA,
+                )
+            )
     strata["area_ha"] = np.where(strata["area_ha"].isna(), drawn, strata["area_ha"])
     return {**frames, "strata": strata.sort_values("stratum", kind="stable").reset_index(drop=True)}, found
 
@@ -318,7 +347,10 @@ def _check_conditions(project: Project, methodology: Methodology, tables: Tables
     """
     language = current_language()
     known = {one.id for one in methodology.conditions}
-    found = [finding("E-QUANT-23", f"{where}: conditions.{id}", id=id, known=", ".join(sorted(known))) for id in sorted(set(project.conditions) - known)]
+    found = [
+        finding("E-QUANT-23", f"{where}: conditions.{id}", id=id, known=", ".join(sorted(known)))
+        for id in sorted(set(project.conditions) - known)
+    ]
     failed = failed_conditions(methodology, tables, parameters)
     for condition in methodology.conditions:
         clause = condition.clause if language == "zh" else condition.clause_en
@@ -340,10 +372,14 @@ def _evaluate(loaded: Loaded, tables: Tables, parameters: DrawnParameters, seed:
     trace = Trace(origin=lambda value: parameters.origin(value) or columns_by_id.get(id(value), ""))
     try:
         with keeping(trace):
-            evaluation = evaluate(loaded.methodology, tables, parameters, sampling_noise(seed) if parameters.resolver.values.shape[0] > 1 else None)
+            evaluation = evaluate(
+                loaded.methodology, tables, parameters, sampling_noise(seed) if parameters.resolver.values.shape[0] > 1 else None
+            )
     except Refusal as refusal:
         missing = parameters.missing(where)
-        raise InputError([*missing, finding("E-QUANT-13", where, clause=refusal.clause, found=refusal.found, expected=refusal.expected)]) from refusal
+        raise InputError(
+            [*missing, finding("E-QUANT-13", where, clause=refusal.clause, found=refusal.found, expected=refusal.expected)]
+        ) from refusal
     except Broken as error:
         missing = parameters.missing(where)
         raise InputError(missing or [finding("E-QUANT-15", module, found=str(error))]) from error

@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from aoi.table import DICTIONARY, Column, Table, replace_file
-from aoi.texts import current_language, text
+from aoi.texts import Language, current_language, text
 from methodologies.contract import SIGNS
 from methodologies.parameters import PARAMETERS_USED, used_frame
 from methodologies.quantification import Result, content_id, interval
@@ -27,65 +27,105 @@ MOST_ON_PAGE = 12
 """Elements of a step that the page shows; the CSV has all of them."""
 
 DEDUCTIONS = Table(
-    name="deductions", title_zh="各步扣减", title_en="Deductions step by step", row_per="deduction, term and stratum",
+    name="deductions",
+    title_zh="各步扣减",
+    title_en="Deductions step by step",
+    row_per="deduction, term and stratum",
     columns=(
-        integer("step", "步骤", "Step", key=True), text_column("deduction", "扣减", "Deduction", key=True), text_column("term", "项", "Term", key=True),
-        text_column("stratum", "碳层", "Stratum", key=True), text_column("kind", "类别", "Kind"),
-        decimal("before_tCO2e", "扣减前", "Before", "tCO2e", decimals=4), decimal("after_tCO2e", "扣减后", "After", "tCO2e", decimals=4),
-        text_column("clause", "条款", "Clause"), text_column("clause_en", "条款（英文）", "Clause, English"),
+        integer("step", "步骤", "Step", key=True),
+        text_column("deduction", "扣减", "Deduction", key=True),
+        text_column("term", "项", "Term", key=True),
+        text_column("stratum", "碳层", "Stratum", key=True),
+        text_column("kind", "类别", "Kind"),
+        decimal("before_tCO2e", "扣减前", "Before", "tCO2e", decimals=4),
+        decimal("after_tCO2e", "扣减后", "After", "tCO2e", decimals=4),
+        text_column("clause", "条款", "Clause"),
+        text_column("clause_en", "条款（英文）", "Clause, English"),
     ),
-)  # fmt: skip
+)
 RESULTS = Table(
-    name="results", title_zh="核算结果", title_en="Results", row_per="term and stratum",
+    name="results",
+    title_zh="核算结果",
+    title_en="Results",
+    row_per="term and stratum",
     columns=(
-        text_column("term", "项", "Term", key=True), text_column("stratum", "碳层", "Stratum", key=True),
-        text_column("role", "作用", "Role"), text_column("unit", "单位", "Unit"),
-        decimal("value", "数值", "Value", "", decimals=4), decimal("se", "标准误（蒙特卡洛）", "Standard error, Monte Carlo", "", decimals=4),
-        decimal("low", "95%下限", "Low end, 95 %", "", decimals=4), decimal("high", "95%上限", "High end, 95 %", "", decimals=4),
-        text_column("interval_contains", "区间包含的误差", "Interval contains"), text_column("interval_missing", "区间未含的误差", "Interval lacks"),
+        text_column("term", "项", "Term", key=True),
+        text_column("stratum", "碳层", "Stratum", key=True),
+        text_column("role", "作用", "Role"),
+        text_column("unit", "单位", "Unit"),
+        decimal("value", "数值", "Value", "", decimals=4),
+        decimal("se", "标准误（蒙特卡洛）", "Standard error, Monte Carlo", "", decimals=4),
+        decimal("low", "95%下限", "Low end, 95 %", "", decimals=4),
+        decimal("high", "95%上限", "High end, 95 %", "", decimals=4),
+        text_column("interval_contains", "区间包含的误差", "Interval contains"),
+        text_column("interval_missing", "区间未含的误差", "Interval lacks"),
     ),
-)  # fmt: skip
+)
 ISSUANCE = Table(
-    name="issuance", title_zh="减排量年度分配", title_en="Whole tonnes by year and league", row_per="year and league",
+    name="issuance",
+    title_zh="减排量年度分配",
+    title_en="Whole tonnes by year and league",
+    row_per="year and league",
     columns=(
-        integer("vintage", "年份", "Vintage", key=True), text_column("league", "盟市", "League", key=True),
+        integer("vintage", "年份", "Vintage", key=True),
+        text_column("league", "盟市", "League", key=True),
         integer("issued_tCO2e", "减排量", "Whole tonnes", unit="tCO2e"),
     ),
-)  # fmt: skip
+)
 CONDITIONS = Table(
-    name="conditions", title_zh="适用条件", title_en="Conditions", row_per="condition",
+    name="conditions",
+    title_zh="适用条件",
+    title_en="Conditions",
+    row_per="condition",
     columns=(
-        text_column("condition", "编号", "Condition", key=True), text_column("clause", "条款", "Clause"), text_column("clause_en", "条款（英文）", "Clause, English"),
-        text_column("tested", "检查方式", "How it was checked"), text_column("evidence", "证据", "Evidence"), text_column("tag", "条款措辞依据", "Evidence for the wording"),
+        text_column("condition", "编号", "Condition", key=True),
+        text_column("clause", "条款", "Clause"),
+        text_column("clause_en", "条款（英文）", "Clause, English"),
+        text_column("tested", "检查方式", "How it was checked"),
+        text_column("evidence", "证据", "Evidence"),
+        text_column("tag", "条款措辞依据", "Evidence for the wording"),
     ),
-)  # fmt: skip
+)
 INPUTS = Table(
-    name="inputs", title_zh="输入文件", title_en="Inputs", row_per="file",
+    name="inputs",
+    title_zh="输入文件",
+    title_en="Inputs",
+    row_per="file",
     columns=(
-        text_column("role", "用途", "Role", key=True), text_column("file", "文件", "File", key=True), text_column("sha256", "哈希", "SHA-256"),
+        text_column("role", "用途", "Role", key=True),
+        text_column("file", "文件", "File", key=True),
+        text_column("sha256", "哈希", "SHA-256"),
         integer("bytes", "字节数", "Bytes"),
     ),
-)  # fmt: skip
+)
 
 
 def tables_of(result: Result) -> list[tuple[Table, pd.DataFrame]]:
     """Every table of a quantification."""
     return [
-        (QUANTIFICATIONS, QUANTIFICATIONS.frame(list(_quantifications(result)))), (DEDUCTIONS, DEDUCTIONS.frame(list(_deductions(result)))),
-        (RESULTS, RESULTS.frame(list(_results(result)))), (ISSUANCE, ISSUANCE.frame(list(_issuance(result)))),
-        (CONDITIONS, CONDITIONS.frame(list(_conditions(result)))), (PARAMETERS_USED, used_frame(result.parameters)),
+        (QUANTIFICATIONS, QUANTIFICATIONS.frame(list(_quantifications(result)))),
+        (DEDUCTIONS, DEDUCTIONS.frame(list(_deductions(result)))),
+        (RESULTS, RESULTS.frame(list(_results(result)))),
+        (ISSUANCE, ISSUANCE.frame(list(_issuance(result)))),
+        (CONDITIONS, CONDITIONS.frame(list(_conditions(result)))),
+        (PARAMETERS_USED, used_frame(result.parameters)),
         (EQUATIONS_USED, EQUATIONS_USED.typed(result.equations)),
-        (PARCELS, result.boundary.parcels), (INPUTS, INPUTS.frame([{"role": one.role, "file": one.file, "sha256": one.sha256, "bytes": one.bytes} for one in result.inputs])),
+        (PARCELS, result.boundary.parcels),
+        (INPUTS, INPUTS.frame([{"role": one.role, "file": one.file, "sha256": one.sha256, "bytes": one.bytes} for one in result.inputs])),
         (TRACE, result.trace.frame()),
-    ]  # fmt: skip
+    ]
 
 
 EQUATIONS_USED = Table(
-    name="equations_used", title_zh="所用单株方程", title_en="Equations of single plants used", row_per="species and part",
+    name="equations_used",
+    title_zh="所用单株方程",
+    title_en="Equations of single plants used",
+    row_per="species and part",
     columns=tuple(
-        Column(name=one.name, type=one.type, title_zh=one.title_zh, title_en=one.title_en, unit=one.unit, key=one.key) for one in SHRUB_EQUATIONS.columns
+        Column(name=one.name, type=one.type, title_zh=one.title_zh, title_en=one.title_en, unit=one.unit, key=one.key)
+        for one in SHRUB_EQUATIONS.columns
     ),
-)  # fmt: skip
+)
 
 
 def write_results(result: Result, out: Path) -> None:
@@ -103,13 +143,27 @@ def record(result: Result) -> dict[str, Any]:
     """What was run: project, module with distribution, version and hash, result, findings; no times and no paths."""
     methodology = result.methodology
     return {
-        "run_id": content_id(result), "project": result.project.project.id, "invented": result.project.project.invented,
-        "methodology": {"id": methodology.id, "status": methodology.status, "source": methodology.source, "distribution": result.loaded.distribution,
-                        "version": result.loaded.version, "sha256": result.loaded.sha256, "shipped": result.loaded.shipped},
-        "period": [result.project.period.start, result.project.period.end], "draws": result.project.project.draws, "seed": result.project.project.seed,
-        "issued_tCO2e": result.issued, "creditable_tCO2e": round(result.creditable, 4), "deficit_tCO2e": round(result.deficit, 4),
-        "unverified_parameters": unverified(result), "findings": [one.as_dict() for one in result.findings],
-    }  # fmt: skip
+        "run_id": content_id(result),
+        "project": result.project.project.id,
+        "invented": result.project.project.invented,
+        "methodology": {
+            "id": methodology.id,
+            "status": methodology.status,
+            "source": methodology.source,
+            "distribution": result.loaded.distribution,
+            "version": result.loaded.version,
+            "sha256": result.loaded.sha256,
+            "shipped": result.loaded.shipped,
+        },
+        "period": [result.project.period.start, result.project.period.end],
+        "draws": result.project.project.draws,
+        "seed": result.project.project.seed,
+        "issued_tCO2e": result.issued,
+        "creditable_tCO2e": round(result.creditable, 4),
+        "deficit_tCO2e": round(result.deficit, 4),
+        "unverified_parameters": unverified(result),
+        "findings": [one.as_dict() for one in result.findings],
+    }
 
 
 def unverified(result: Result) -> list[str]:
@@ -141,7 +195,7 @@ def _quantifications(result: Result) -> Iterator[dict[str, Any]]:
     for place, stratum in enumerate(result.strata):
         net, creditable = float(evaluation.net[0][place]), float(evaluation.creditable[0][place])
         factor = creditable / net if net else (result.creditable / whole if whole else 1.0)
-        rows = []
+        rows: list[Any] = []
         for term in methodology.terms:
             if term.role in SIGNS and term.name in evaluation.terms:
                 gross = float(evaluation.gross[term.name][0][place])
@@ -155,10 +209,20 @@ def _quantifications(result: Result) -> Iterator[dict[str, Any]]:
                 for name, pool, sign, *values in rows:
                     amounts = [value * part * share for value in values]
                     yield {
-                        "project": result.project.project.id, "module": methodology.id, "status": methodology.status, "league": league, "vintage": year,
-                        "stratum": stratum, "period": period, "term": name, "pool": pool, "sign": sign,
-                        **dict(zip(("gross_tCO2e", "after_uncertainty_tCO2e", "after_other_tCO2e", "after_risk_tCO2e"), amounts, strict=True)),
-                    }  # fmt: skip
+                        "project": result.project.project.id,
+                        "module": methodology.id,
+                        "status": methodology.status,
+                        "league": league,
+                        "vintage": year,
+                        "stratum": stratum,
+                        "period": period,
+                        "term": name,
+                        "pool": pool,
+                        "sign": sign,
+                        **dict(
+                            zip(("gross_tCO2e", "after_uncertainty_tCO2e", "after_other_tCO2e", "after_risk_tCO2e"), amounts, strict=True)
+                        ),
+                    }
 
 
 def _after(result: Result, term: str, place: int, gross: float, wanted: set[str], kinds: Mapping[str, str]) -> float:
@@ -176,10 +240,16 @@ def _deductions(result: Result) -> Iterator[dict[str, Any]]:
         for term, after in stage.after.items():
             for place, stratum in enumerate(result.strata):
                 yield {
-                    "step": number, "deduction": stage.id, "term": term, "stratum": stratum, "kind": steps[stage.id].kind,
-                    "before_tCO2e": float(stage.before[term][place]), "after_tCO2e": float(after[place]),
-                    "clause": steps[stage.id].clause, "clause_en": steps[stage.id].clause_en,
-                }  # fmt: skip
+                    "step": number,
+                    "deduction": stage.id,
+                    "term": term,
+                    "stratum": stratum,
+                    "kind": steps[stage.id].kind,
+                    "before_tCO2e": float(stage.before[term][place]),
+                    "after_tCO2e": float(after[place]),
+                    "clause": steps[stage.id].clause,
+                    "clause_en": steps[stage.id].clause_en,
+                }
 
 
 def _results(result: Result) -> Iterator[dict[str, Any]]:
@@ -190,9 +260,23 @@ def _results(result: Result) -> Iterator[dict[str, Any]]:
         if term.name in evaluation.terms:
             values = evaluation.terms[term.name]
             for place, stratum in enumerate(result.strata if values.shape[1] == len(result.strata) else [TOTAL]):
-                yield {"term": term.name, "stratum": stratum, "role": term.role, "unit": term.unit, **_with_interval(values[:, place]), **words}
+                yield {
+                    "term": term.name,
+                    "stratum": stratum,
+                    "role": term.role,
+                    "unit": term.unit,
+                    **_with_interval(values[:, place]),
+                    **words,
+                }
             if term.role in SIGNS and len(result.strata) > 1:
-                yield {"term": term.name, "stratum": TOTAL, "role": term.role, "unit": term.unit, **_with_interval(values.sum(axis=1)), **words}
+                yield {
+                    "term": term.name,
+                    "stratum": TOTAL,
+                    "role": term.role,
+                    "unit": term.unit,
+                    **_with_interval(values.sum(axis=1)),
+                    **words,
+                }
     for name, values in ((NET, evaluation.net), ("creditable", evaluation.creditable)):
         for place, stratum in enumerate(result.strata):
             yield {"term": name, "stratum": stratum, "role": name, "unit": "tCO2e", **_with_interval(values[:, place]), **words}
@@ -221,9 +305,13 @@ def _conditions(result: Result) -> Iterator[dict[str, Any]]:
         stated = result.project.conditions.get(condition.id)
         how = "+".join(word for word, is_so in (("data", condition.test is not None), ("statement", condition.stated)) if is_so)
         yield {
-            "condition": condition.id, "clause": condition.clause, "clause_en": condition.clause_en, "tested": how,
-            "evidence": inert(stated.evidence) if stated else "", "tag": condition.tag,
-        }  # fmt: skip
+            "condition": condition.id,
+            "clause": condition.clause,
+            "clause_en": condition.clause_en,
+            "tested": how,
+            "evidence": inert(stated.evidence) if stated else "",
+            "tag": condition.tag,
+        }
 
 
 def inert(words: str) -> str:
@@ -235,21 +323,35 @@ def inert(words: str) -> str:
 def trace_page(result: Result) -> str:
     """The trace as a page of its own: everything escaped, no script, nothing from elsewhere."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=True,
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     language = current_language()
-    other = "en" if language == "zh" else "zh"
+    other: Language = "en" if language == "zh" else "zh"
     return environment.get_template("trace.html.j2").render(
-        language=language, say=lambda key, **values: text(f"page.{key}", language, **values), also=lambda key: text(f"page.{key}", other),
-        labels=[text(key, one) for key in labels(result) for one in (language, other)], record=record(result), methodology=result.methodology,
-        project=result.project.project, unverified=unverified(result), steps=[_shown(step) for step in result.trace.steps],
-    )  # fmt: skip
+        language=language,
+        say=lambda key, **values: text(f"page.{key}", language, **values),
+        also=lambda key: text(f"page.{key}", other),
+        labels=[text(key, one) for key in labels(result) for one in (language, other)],
+        record=record(result),
+        methodology=result.methodology,
+        project=result.project.project,
+        unverified=unverified(result),
+        steps=[_shown(step) for step in result.trace.steps],
+    )
 
 
 def _shown(step: Step) -> dict[str, Any]:
     rows = list(rows_of(step))
-    return {"number": step.number, "equation": step.equation, "origins": dict(step.origins), "rows": rows[:MOST_ON_PAGE], "left": max(0, len(rows) - MOST_ON_PAGE)}
+    return {
+        "number": step.number,
+        "equation": step.equation,
+        "origins": dict(step.origins),
+        "rows": rows[:MOST_ON_PAGE],
+        "left": max(0, len(rows) - MOST_ON_PAGE),
+    }
 
 
 def summary(result: Result) -> str:
@@ -257,7 +359,15 @@ def summary(result: Result) -> str:
     lines = [text(key) for key in labels(result)]
     zh = current_language() == "zh"
     title = result.methodology.title if zh else result.methodology.title_en
-    lines.append(text("quantify.head", project=result.project.project.title, methodology=title, start=result.project.period.start, end=result.project.period.end))
+    lines.append(
+        text(
+            "quantify.head",
+            project=result.project.project.title,
+            methodology=title,
+            start=result.project.period.start,
+            end=result.project.period.end,
+        )
+    )
     for term in result.methodology.terms:
         if term.role in SIGNS and term.name in result.evaluation.terms:
             gross, after = (float(values[term.name][0].sum()) for values in (result.evaluation.gross, result.evaluation.terms))
@@ -266,7 +376,13 @@ def summary(result: Result) -> str:
     lines.append(text("quantify.net", net=f"{float(result.evaluation.net[0].sum()):,.4f}", creditable=f"{result.creditable:,.4f}"))
     if se == se:
         lines.append(text("quantify.interval", low=f"{low:,.1f}", high=f"{high:,.1f}", missing=interval_missing(result) or "-"))
-    lines.append(text("quantify.issued", issued=f"{result.issued:,}", years=", ".join(f"{year}: {tonnes:,}" for year, tonnes in result.vintages.items())))
+    lines.append(
+        text(
+            "quantify.issued",
+            issued=f"{result.issued:,}",
+            years=", ".join(f"{year}: {tonnes:,}" for year, tonnes in result.vintages.items()),
+        )
+    )
     if result.deficit < 0:
         lines.append(text("quantify.deficit", deficit=f"{result.deficit:,.4f}"))
     lines.append(text("quantify.unverified", n=len(unverified(result))))

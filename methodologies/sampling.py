@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from methodologies.contract import Array
 from methodologies.quantification import Result
 from methodologies.tools.plots import SampleSize, sample_size
 
@@ -25,7 +26,10 @@ def sampling_plan(result: Result) -> SamplingPlan | None:
     The columns ``expected_mean`` and ``expected_sd`` of the strata are used where all
     have them, else the spread of the change of trees that this survey measured.
     """
-    values = {name: _value(result, name) for name in ("sampling_allowed_error", "sampling_t_start", "plot_area", "precision_probability", "fewest_plots")}
+    values = {
+        name: _value(result, name)
+        for name in ("sampling_allowed_error", "sampling_t_start", "plot_area", "precision_probability", "fewest_plots")
+    }
     spread = _expected(result) or _measured(result)
     if spread is None or any(value is None for value in values.values()):
         return None
@@ -48,7 +52,7 @@ def _value(result: Result, name: str) -> float | None:
     return None if known is None else float(known[0, 0])
 
 
-Spread = tuple[Literal["expected", "measured"], float, np.ndarray]  # type: ignore[type-arg]
+Spread = tuple[Literal["expected", "measured"], float, Array]
 
 
 def _expected(result: Result) -> Spread | None:

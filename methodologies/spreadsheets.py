@@ -71,13 +71,13 @@ def column_names(heads: Sequence[str], table: Table, where: str) -> tuple[list[s
     names, found = [], []
     for head in heads:
         title, unit = _split_unit(head)
-        column = by_word.get(_word(head)) or by_word.get(_word(title))
-        if column is None:
+        found_column = by_word.get(_word(head), by_word.get(_word(title)))
+        if found_column is None:
             names.append(head.strip())
             continue
-        names.append(column.name)
-        if unit and _word(head) not in by_word and not _same_unit(unit, column.unit or "-"):
-            found.append(finding("E-SHEET-05", f"{where}: {head.strip()}", unit=unit, expected=column.unit or "-"))
+        names.append(found_column.name)
+        if unit and _word(head) not in by_word and not _same_unit(unit, found_column.unit or "-"):
+            found.append(finding("E-SHEET-05", f"{where}: {head.strip()}", unit=unit, expected=found_column.unit or "-"))
     return names, found
 
 
@@ -107,7 +107,9 @@ def _as_csv(rows: Sequence[Sequence[str]], table: Table) -> str:
     """Rows as CSV text; columns without a head and without a cell are left out, yes and no become what the table takes."""
     width = len(rows[0])
     kept = [place for place in range(width) if rows[0][place] or any(len(row) > place and row[place].strip() for row in rows[1:])]
-    yes_no = {place for place, name in enumerate(rows[0]) if any(column.name == name and column.type == "boolean" for column in table.columns)}
+    yes_no = {
+        place for place, name in enumerate(rows[0]) if any(column.name == name and column.type == "boolean" for column in table.columns)
+    }
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for number, row in enumerate(rows):
@@ -152,7 +154,17 @@ def _workbook(path: Path, table: Table, where: str, sheet: str | None) -> tuple[
             warnings.simplefilter("ignore")
             values = openpyxl.load_workbook(path, data_only=True)
             formulas = openpyxl.load_workbook(path)
-    except (InvalidFileException, KeyError, ValueError, TypeError, OSError, SyntaxError, zipfile.BadZipFile, AttributeError, IndexError) as error:
+    except (
+        InvalidFileException,
+        KeyError,
+        ValueError,
+        TypeError,
+        OSError,
+        SyntaxError,
+        zipfile.BadZipFile,
+        AttributeError,
+        IndexError,
+    ) as error:
         return [], [finding("E-SHEET-08", where, reason=type(error).__name__)]
     names = values.sheetnames
     named = [name for name in names if _word(name) in {table.name, _word(table.title_zh), _word(table.title_en)}]

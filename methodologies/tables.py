@@ -40,7 +40,9 @@ def date(name: str, title_zh: str, title_en: str, **more: Any) -> Column:
 
 STRATUM = text("stratum", "碳层", "Stratum", key=True, pattern=CODE)
 STRATUM_OF = text("stratum", "碳层", "Stratum", needed=True, pattern=CODE)
-STATED_AREA = decimal("area_ha", "面积", "Area", "ha", minimum=0, optional=True, description="area of the certificate; closes with the parcels within 0.01 ha")
+STATED_AREA = decimal(
+    "area_ha", "面积", "Area", "ha", minimum=0, optional=True, description="area of the certificate; closes with the parcels within 0.01 ha"
+)
 SURVEY = integer("survey", "期次", "Survey", key=True, minimum=1, maximum=2, description="1 at the start of the period, 2 at its end")
 
 PERIOD = Table(

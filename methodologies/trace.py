@@ -33,7 +33,8 @@ TRACE = Table(
         Column(name="equation", type="text", title_zh="公式", title_en="Equation"),
         Column(name="inputs", type="text", title_zh="代入值", title_en="Inputs"),
         Column(name="source", type="text", title_zh="来源", title_en="Source"),
-        Column(name="origin", type="text", title_zh="输入出处", title_en="Where the inputs come from", description="parameter ids, columns of tables, earlier steps"),
+        Column(name="origin", type="text", title_zh="输入出处", title_en="Where the inputs come from",
+               description="parameter ids, columns of tables, earlier steps"),
     ),
 )  # fmt: skip
 
@@ -81,7 +82,14 @@ class Trace:
         central = {name: _central(value) for name, value in inputs.items()}
         names = [str(one) for one in labels] if labels is not None else []
         self.steps.append(
-            Step(number=number, equation=equation, inputs=central, result=_central(result), labels=names, origins={name: one for name, one in origins.items() if one})
+            Step(
+                number=number,
+                equation=equation,
+                inputs=central,
+                result=_central(result),
+                labels=names,
+                origins={name: one for name, one in origins.items() if one},
+            )
         )
         self._results[id(result)] = (result, number)
 

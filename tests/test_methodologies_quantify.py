@@ -1,7 +1,7 @@
 """Worked examples W1, W2, W7, W8, W10 to W12 from files to numbers, and what stops a quantification."""
 
 import pytest
-from projects import project, plots, volumes
+from projects import plots, project, volumes
 
 
 def larch(folder, first=(85.0,) * 3, second=(97.0,) * 3, **more):

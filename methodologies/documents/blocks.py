@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 Pair = tuple[str, str]
 """Chinese, English."""
@@ -31,7 +32,7 @@ class Grid:
     name: str
     words: Pair
     heads: Sequence[Pair]
-    rows: Sequence[Sequence[str | float | int | None]]
+    rows: Sequence[Sequence[Any]]
     widths: Sequence[float] = ()
     decimals: int = 4
 

@@ -1,6 +1,7 @@
 """What the documents say: sections of METHODOLOGIES 5.1, filled from a quantification."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,15 +28,45 @@ def design_document(result: Result) -> Document:
     words = result.project.documents
     blocks: list[Block] = [
         *_first_page(result),
-        _head(1, "1", "pdd.1"), _head(2, "1.1", "pdd.1.1"), *_facts(result), _head(2, "1.2", "pdd.1.2"), _own(words.technique),
-        _head(2, "1.3", "pdd.1.3"), _own(words.location), *_parcels(result), _head(2, "1.4", "pdd.1.4"), _own(words.ownership),
-        _head(1, "2", "pdd.2"), _head(2, "2.1", "pdd.2.1"), *_methodology(result), _conditions(result),
-        _head(2, "2.2", "pdd.2.2"), *_strata(result), _pools(result), _head(2, "2.3", "pdd.2.3"), *_baseline(result),
-        _head(2, "2.4", "pdd.2.4"), *_expected(result), *_by_stratum(result), _head(2, "2.5", "pdd.2.5"), _parameters(result),
-        _head(2, "2.6", "pdd.2.6"), *_monitoring(result),
-        _head(1, "3", "pdd.3"), _crediting(result), _head(1, "4", "pdd.4"), _own(words.environment), _head(1, "5", "pdd.5"), _own(words.public_comments),
-        _head(1, "", "annexes"), _registry(result), _sources(result), _inputs(result), Paragraph(words=pair("uniqueness")), Paragraph(words=pair("annexes.list")),
-    ]  # fmt: skip
+        _head(1, "1", "pdd.1"),
+        _head(2, "1.1", "pdd.1.1"),
+        *_facts(result),
+        _head(2, "1.2", "pdd.1.2"),
+        _own(words.technique),
+        _head(2, "1.3", "pdd.1.3"),
+        _own(words.location),
+        *_parcels(result),
+        _head(2, "1.4", "pdd.1.4"),
+        _own(words.ownership),
+        _head(1, "2", "pdd.2"),
+        _head(2, "2.1", "pdd.2.1"),
+        *_methodology(result),
+        _conditions(result),
+        _head(2, "2.2", "pdd.2.2"),
+        *_strata(result),
+        _pools(result),
+        _head(2, "2.3", "pdd.2.3"),
+        *_baseline(result),
+        _head(2, "2.4", "pdd.2.4"),
+        *_expected(result),
+        *_by_stratum(result),
+        _head(2, "2.5", "pdd.2.5"),
+        _parameters(result),
+        _head(2, "2.6", "pdd.2.6"),
+        *_monitoring(result),
+        _head(1, "3", "pdd.3"),
+        _crediting(result),
+        _head(1, "4", "pdd.4"),
+        _own(words.environment),
+        _head(1, "5", "pdd.5"),
+        _own(words.public_comments),
+        _head(1, "", "annexes"),
+        _registry(result),
+        _sources(result),
+        _inputs(result),
+        Paragraph(words=pair("uniqueness")),
+        Paragraph(words=pair("annexes.list")),
+    ]
     return _document(result, "pdd", blocks)
 
 
@@ -44,25 +75,57 @@ def reduction_report(result: Result) -> Document:
     words = result.project.documents
     blocks: list[Block] = [
         *_first_page(result),
-        _head(1, "1", "err.1"), *_facts(result), *_methodology(result), _head(1, "2", "err.2"), _own(words.changes), *_parcels(result),
-        _head(1, "3", "err.3"), _own(words.staff), Paragraph(words=pair("qa")), _head(1, "4", "err.4"), _head(2, "4.1", "err.4.1"), _parameters(result),
-        _head(2, "4.2", "err.4.2"), *_monitored(result), _head(1, "5", "err.5"), _head(2, "5.1", "err.5.1"), *_terms(result),
-        _head(2, "5.2", "err.5.2"), *_by_stratum(result), _head(2, "5.3", "err.5.3"), *_uncertainty(result), _deductions(result),
-        _head(2, "5.4", "err.5.4"), *_years(result), _head(1, "6", "err.6"), *_comparison(result),
-        _head(1, "", "annexes"), _registry(result), _sources(result), _inputs(result), Paragraph(words=pair("trace")),
-    ]  # fmt: skip
+        _head(1, "1", "err.1"),
+        *_facts(result),
+        *_methodology(result),
+        _head(1, "2", "err.2"),
+        _own(words.changes),
+        *_parcels(result),
+        _head(1, "3", "err.3"),
+        _own(words.staff),
+        Paragraph(words=pair("qa")),
+        _head(1, "4", "err.4"),
+        _head(2, "4.1", "err.4.1"),
+        _parameters(result),
+        _head(2, "4.2", "err.4.2"),
+        *_monitored(result),
+        _head(1, "5", "err.5"),
+        _head(2, "5.1", "err.5.1"),
+        *_terms(result),
+        _head(2, "5.2", "err.5.2"),
+        *_by_stratum(result),
+        _head(2, "5.3", "err.5.3"),
+        *_uncertainty(result),
+        _deductions(result),
+        _head(2, "5.4", "err.5.4"),
+        *_years(result),
+        _head(1, "6", "err.6"),
+        *_comparison(result),
+        _head(1, "", "annexes"),
+        _registry(result),
+        _sources(result),
+        _inputs(result),
+        Paragraph(words=pair("trace")),
+    ]
     return _document(result, "err", blocks)
 
 
 def _document(result: Result, kind: str, blocks: list[Block]) -> Document:
     project, methodology = result.project.project, result.methodology
     cover = [
-        (pair("project"), project.title), (pair("project_id"), project.id), (pair("owner"), project.owner or "—"),
-        (pair("methodology"), f"{methodology.title}\n{methodology.title_en}"), (pair("status"), " ".join(pair(f"status.{methodology.status}"))),
+        (pair("project"), project.title),
+        (pair("project_id"), project.id),
+        (pair("owner"), project.owner or "—"),
+        (pair("methodology"), f"{methodology.title}\n{methodology.title_en}"),
+        (pair("status"), " ".join(pair(f"status.{methodology.status}"))),
         (pair("period"), f"{result.project.period.start} – {result.project.period.end}"),
-    ]  # fmt: skip
+    ]
     return Document(
-        title=pair(f"{kind}.title"), cover=cover, labels=[(text(key, "zh"), text(key, "en")) for key in labels(result)], footer=f"{project.id} · {methodology.id}", blocks=blocks
+        title=pair(f"{kind}.title"),
+        cover=cover,
+        labels=[(text(key, "zh"), text(key, "en")) for key in labels(result)],
+        footer=f"{project.id} · {methodology.id}",
+        blocks=blocks,
     )
 
 
@@ -83,7 +146,15 @@ def _first_page(result: Result) -> Iterator[Block]:
         for row in frame[~frame["verified"].astype(bool)].itertuples()
     ]
     rows += [
-        [row.id, f"{species_name(row.species, 'zh')}\n{species_name(row.species, 'en')}: {row.part}", row.coefficient, row.unit, "", row.tag, row.source]
+        [
+            row.id,
+            f"{species_name(row.species, 'zh')}\n{species_name(row.species, 'en')}: {row.part}",
+            row.coefficient,
+            row.unit,
+            "",
+            row.tag,
+            row.source,
+        ]
         for row in result.equations.itertuples()
         if not row.verified
     ]
@@ -99,13 +170,24 @@ def _facts(result: Result) -> Iterator[Block]:
     project, boundary = result.project.project, result.boundary
     leagues = [f"{code} {league_names()[code][0]}" for code in sorted(set(boundary.pieces["league"]))]
     rows: list[list[str | float]] = [
-        [*pair("project"), project.title], [*pair("owner"), project.owner or "—"], [*pair("programme"), project.programme],
-        [*pair("start"), project.start], [*pair("crediting"), f"{project.crediting_start} – {project.crediting_end}"],
-        [*pair("period"), f"{result.project.period.start} – {result.project.period.end}"], [*pair("leagues"), "、".join(leagues)],
-        [*pair("area"), f"{boundary.parcels['area_ha'].sum():,.4f}"], [*pair("parcels_n"), str(len(boundary.parcels))],
+        [*pair("project"), project.title],
+        [*pair("owner"), project.owner or "—"],
+        [*pair("programme"), project.programme],
+        [*pair("start"), project.start],
+        [*pair("crediting"), f"{project.crediting_start} – {project.crediting_end}"],
+        [*pair("period"), f"{result.project.period.start} – {result.project.period.end}"],
+        [*pair("leagues"), "、".join(leagues)],
+        [*pair("area"), f"{boundary.parcels['area_ha'].sum():,.4f}"],
+        [*pair("parcels_n"), str(len(boundary.parcels))],
         [*pair("issued"), f"{result.issued:,}"],
-    ]  # fmt: skip
-    yield Grid(name="facts", words=pair("grid.facts"), heads=[pair("head.item"), pair("head.item_en"), pair("head.content")], rows=rows, widths=(25, 30, 45))
+    ]
+    yield Grid(
+        name="facts",
+        words=pair("grid.facts"),
+        heads=[pair("head.item"), pair("head.item_en"), pair("head.content")],
+        rows=rows,
+        widths=(25, 30, 45),
+    )
 
 
 def _parcels(result: Result) -> Iterator[Block]:
@@ -121,7 +203,9 @@ def _parcels(result: Result) -> Iterator[Block]:
 def _methodology(result: Result) -> Iterator[Block]:
     methodology, loaded = result.methodology, result.loaded
     yield Paragraph(words=(f"{methodology.title}：{methodology.source}", f"{methodology.title_en}: {methodology.source}"))
-    yield Paragraph(words=pair("module", id=methodology.id, distribution=loaded.distribution, version=loaded.version, sha256=loaded.sha256[:16]))
+    yield Paragraph(
+        words=pair("module", id=methodology.id, distribution=loaded.distribution, version=loaded.version, sha256=loaded.sha256[:16])
+    )
 
 
 def _conditions(result: Result) -> Grid:
@@ -158,7 +242,13 @@ def _pools(result: Result) -> Grid:
         [pool.name, " ".join(yes if pool.baseline else no), " ".join(yes if pool.project else no), f"{pool.reason}\n{pool.reason_en}"]
         for pool in result.methodology.pools
     ]
-    return Grid(name="pools", words=pair("grid.pools"), heads=[pair(f"head.{name}") for name in ("pool", "baseline", "in_project", "reason")], rows=rows, widths=(24, 14, 14, 48))
+    return Grid(
+        name="pools",
+        words=pair("grid.pools"),
+        heads=[pair(f"head.{name}") for name in ("pool", "baseline", "in_project", "reason")],
+        rows=rows,
+        widths=(24, 14, 14, 48),
+    )
 
 
 def _baseline(result: Result) -> Iterator[Block]:
@@ -179,25 +269,36 @@ def _by_stratum(result: Result) -> Iterator[Block]:
     """Every term of the net removal per stratum after deductions, net and creditable; with plots, stocks and errors where there are any."""
     terms = result.evaluation.terms
     shown = [term for term in result.methodology.terms if term.role in SIGNS and term.name in terms and np.any(terms[term.name][0])]
-    memo = [term for term in result.methodology.terms if term.role in ("memo", "standard_error") and term.name in terms and np.any(terms[term.name][0])]
+    memo = [
+        term
+        for term in result.methodology.terms
+        if term.role in ("memo", "standard_error") and term.name in terms and np.any(terms[term.name][0])
+    ]
     plots = result.frames.get("plots")
-    rows: list[list[str | float | None]] = []
+    rows: list[list[Any]] = []
     for place, stratum in enumerate(result.strata):
         count = float((plots["stratum"] == stratum).sum()) if plots is not None else None
         values = [float(np.broadcast_to(terms[term.name][0], (len(result.strata),))[place]) for term in [*memo, *shown]]
         area = float(result.tables["strata"]["area_ha"][place])
         rows.append([stratum, area, count, *values, float(result.evaluation.net[0][place]), float(result.evaluation.creditable[0][place])])
-    sums: list[str | float | None] = ["合计 total", *[float(sum(row[column] or 0 for row in rows if not isinstance(row[column], str))) for column in range(1, len(rows[0]))]]
+    sums: list[Any] = ["合计 total", *[float(sum(row[column] or 0 for row in rows)) for column in range(1, len(rows[0]))]]
     for number, term in enumerate(memo):
         if term.role == "standard_error":
             sums[3 + number] = float(np.sqrt(sum(float(row[3 + number] or 0) ** 2 for row in rows)))
-    heads = [pair("head.stratum"), pair("head.area"), pair("head.plots"), *((term.title, term.title_en) for term in [*memo, *shown]), pair("head.net"), pair("head.creditable")]
+    heads = [
+        pair("head.stratum"),
+        pair("head.area"),
+        pair("head.plots"),
+        *((term.title, term.title_en) for term in [*memo, *shown]),
+        pair("head.net"),
+        pair("head.creditable"),
+    ]
     yield Grid(name="by_stratum", words=pair("grid.by_stratum"), heads=heads, rows=[*rows, sums], decimals=4)
     yield Paragraph(words=pair("by_stratum_note"))
 
 
 def _terms(result: Result) -> Iterator[Block]:
-    rows = []
+    rows: list[list[Any]] = []
     for term in result.methodology.terms:
         if term.role in SIGNS and term.name in result.evaluation.terms:
             gross, after = (float(one[term.name][0].sum()) for one in (result.evaluation.gross, result.evaluation.terms))
@@ -207,19 +308,31 @@ def _terms(result: Result) -> Iterator[Block]:
     rows.append(["issued", "减排量（向下取整一次）\nwhole tonnes, floored once", "", None, float(result.issued)])
     if result.deficit < 0:
         rows.append(["deficit", "结转亏缺\ndeficit carried forward", "", None, result.deficit])
-    yield Grid(name="terms", words=pair("grid.terms"), heads=[pair(f"head.{name}") for name in ("term", "name", "sign", "gross", "after")], rows=rows, widths=(18, 36, 8, 19, 19))
+    yield Grid(
+        name="terms",
+        words=pair("grid.terms"),
+        heads=[pair(f"head.{name}") for name in ("term", "name", "sign", "gross", "after")],
+        rows=rows,
+        widths=(18, 36, 8, 19, 19),
+    )
 
 
 def _uncertainty(result: Result) -> Iterator[Block]:
     se, low, high = interval(result.evaluation.creditable.sum(axis=1))
     if se == se:
-        yield Paragraph(words=pair("interval", se=f"{se:,.1f}", low=f"{low:,.1f}", high=f"{high:,.1f}", missing=interval_missing(result) or "—"))
+        yield Paragraph(
+            words=pair("interval", se=f"{se:,.1f}", low=f"{low:,.1f}", high=f"{high:,.1f}", missing=interval_missing(result) or "—")
+        )
     for step in result.trace.steps:
         if step.equation.result in ("U", "DR", "UNC"):
             values = np.ravel(step.result)
             where = ", ".join(step.labels) if step.labels else ""
             shown = ", ".join(f"{value:.4%}" for value in values[:8])
-            yield Paragraph(words=pair("step", symbol=f"{step.equation.result} {where}".strip(), value=shown, formula=step.equation.formula, number=step.number))
+            yield Paragraph(
+                words=pair(
+                    "step", symbol=f"{step.equation.result} {where}".strip(), value=shown, formula=step.equation.formula, number=step.number
+                )
+            )
 
 
 def _deductions(result: Result) -> Grid:
@@ -228,7 +341,9 @@ def _deductions(result: Result) -> Grid:
     for number, stage in enumerate(result.evaluation.stages, start=1):
         step = steps[stage.id]
         for term, after in stage.after.items():
-            rows.append([number, stage.id, f"{step.clause}\n{step.clause_en}", term, float(np.sum(stage.before[term])), float(np.sum(after))])
+            rows.append(
+                [number, stage.id, f"{step.clause}\n{step.clause_en}", term, float(np.sum(stage.before[term])), float(np.sum(after))]
+            )
         if not stage.after:
             rows.append([number, stage.id, f"{step.clause}\n{step.clause_en}", "—", None, None])
     heads = [pair(f"head.{name}") for name in ("step", "deduction", "clause", "term", "before", "after")]
@@ -238,8 +353,17 @@ def _deductions(result: Result) -> Grid:
 def _years(result: Result) -> Iterator[Block]:
     names = league_names()
     shares = shares_of_years(result.project.period.start, result.project.period.end)
-    rows = [[year, f"{league} {names[league][0]} {names[league][1]}", shares[year], tonnes] for (year, league), tonnes in sorted(result.by_league.items())]
-    yield Grid(name="years", words=pair("grid.years"), heads=[pair(f"head.{name}") for name in ("year", "league", "share", "issued")], rows=rows, widths=(15, 45, 20, 20))
+    rows = [
+        [year, f"{league} {names[league][0]} {names[league][1]}", shares[year], tonnes]
+        for (year, league), tonnes in sorted(result.by_league.items())
+    ]
+    yield Grid(
+        name="years",
+        words=pair("grid.years"),
+        heads=[pair(f"head.{name}") for name in ("year", "league", "share", "issued")],
+        rows=rows,
+        widths=(15, 45, 20, 20),
+    )
     yield Paragraph(words=pair("years_note"))
 
 
@@ -259,15 +383,31 @@ def _parameters(result: Result) -> Grid:
     frame = _used(result).sort_values(["verified", "id"], kind="stable")
     yes, no = pair("yes"), pair("no")
     rows = [
-        [row.id, f"{row.title_zh or ''}\n{row.title_en or ''}", row.value, row.unit or "-", f"{row.low:g}–{row.high:g}" if row.low == row.low else "—",
-         f"{row.source_id}; {row.locator or ''}", row.tag or "", " ".join(yes if row.verified else no)]
+        [
+            row.id,
+            f"{row.title_zh or ''}\n{row.title_en or ''}",
+            row.value,
+            row.unit or "-",
+            f"{row.low:g}–{row.high:g}" if row.low == row.low else "—",
+            f"{row.source_id}; {row.locator or ''}",
+            row.tag or "",
+            " ".join(yes if row.verified else no),
+        ]
         for row in frame.itertuples()
-    ]  # fmt: skip
+    ]
     rows += [
-        [row.id, f"{species_name(row.species, 'zh')}\n{species_name(row.species, 'en')}: {row.part}, {row.form}", row.coefficient, row.unit,
-         f"exp {row.exponent:g}" if row.exponent == row.exponent else f"+ {row.intercept:g}", f"{row.source}; {row.locator}", row.tag, " ".join(yes if row.verified else no)]
+        [
+            row.id,
+            f"{species_name(row.species, 'zh')}\n{species_name(row.species, 'en')}: {row.part}, {row.form}",
+            row.coefficient,
+            row.unit,
+            f"exp {row.exponent:g}" if row.exponent == row.exponent else f"+ {row.intercept:g}",
+            f"{row.source}; {row.locator}",
+            row.tag,
+            " ".join(yes if row.verified else no),
+        ]
         for row in result.equations.sort_values(["verified", "id"], kind="stable").itertuples()
-    ]  # fmt: skip
+    ]
     heads = [pair(f"head.{name}") for name in ("id", "name", "value", "unit", "range", "source", "tag", "verified")]
     return Grid(name="parameters", words=pair("grid.parameters"), heads=heads, rows=rows, widths=(17, 18, 8, 11, 9, 25, 6, 6), decimals=6)
 
@@ -295,7 +435,15 @@ def _monitored(result: Result) -> Iterator[Block]:
         count = len(result.frames[name]) if name in result.frames else 0
         for column in table.columns:
             if column.type == "decimal":
-                rows.append([f"{name}.{column.name}", f"{column.title_zh}\n{column.title_en}", column.unit or "-", count, f"{table.title_zh} {table.title_en}"])
+                rows.append(
+                    [
+                        f"{name}.{column.name}",
+                        f"{column.title_zh}\n{column.title_en}",
+                        column.unit or "-",
+                        count,
+                        f"{table.title_zh} {table.title_en}",
+                    ]
+                )
     heads = [pair(f"head.{name}") for name in ("id", "name", "unit", "records", "table")]
     yield Grid(name="monitored", words=pair("grid.monitored"), heads=heads, rows=rows, widths=(24, 32, 12, 10, 22))
 
@@ -308,15 +456,34 @@ def _monitoring(result: Result) -> Iterator[Block]:
         yield Paragraph(words=pair("no_plan"))
         return
     size = plan.size
-    yield Paragraph(words=pair(f"plan.{plan.basis}", n=size.plots, t=f"{size.t_value:.5f}", allowed=f"{plan.allowed:.0%}", area=f"{plan.plot_area_m2:g}"))
-    rows = [[stratum, exact, float(count)] for stratum, exact, count in zip(result.strata, size.exact_by_stratum, size.by_stratum, strict=True)]
+    yield Paragraph(
+        words=pair(
+            f"plan.{plan.basis}", n=size.plots, t=f"{size.t_value:.5f}", allowed=f"{plan.allowed:.0%}", area=f"{plan.plot_area_m2:g}"
+        )
+    )
+    rows = [
+        [stratum, exact, float(count)] for stratum, exact, count in zip(result.strata, size.exact_by_stratum, size.by_stratum, strict=True)
+    ]
     rows.append(["合计 total", None, float(sum(size.by_stratum))])
-    yield Grid(name="sampling", words=pair("grid.sampling"), heads=[pair(f"head.{name}") for name in ("stratum", "exact", "plots")], rows=rows, widths=(40, 30, 30))
+    yield Grid(
+        name="sampling",
+        words=pair("grid.sampling"),
+        heads=[pair(f"head.{name}") for name in ("stratum", "exact", "plots")],
+        rows=rows,
+        widths=(40, 30, 30),
+    )
 
 
 def _crediting(result: Result) -> Paragraph:
     project = result.project.project
-    return Paragraph(words=pair("crediting_words", start=project.crediting_start, end=project.crediting_end, years=f"{float(result.tables['project']['crediting_years'][0]):g}"))
+    return Paragraph(
+        words=pair(
+            "crediting_words",
+            start=project.crediting_start,
+            end=project.crediting_end,
+            years=f"{float(result.tables['project']['crediting_years'][0]):g}",
+        )
+    )
 
 
 def _registry(result: Result) -> Grid:
@@ -327,17 +494,33 @@ def _registry(result: Result) -> Grid:
     code, kind = methodology.codes
     certified = str(result.issued) if methodology.status == "official" else " ".join(pair("not_registrable"))
     rows: list[list[str | float]] = [
-        ["项目名称", "project name", project.title], ["项目业主", "project owner", project.owner or "—"], ["项目类型", "project type", f"{code} {kind}".strip() or "—"],
-        ["方法学编号/名称", "methodology", f"{methodology.id} {methodology.title}"], ["省", "province", "内蒙古自治区"],
+        ["项目名称", "project name", project.title],
+        ["项目业主", "project owner", project.owner or "—"],
+        ["项目类型", "project type", f"{code} {kind}".strip() or "—"],
+        ["方法学编号/名称", "methodology", f"{methodology.id} {methodology.title}"],
+        ["省", "province", "内蒙古自治区"],
         ["预计年均减排量", "expectYearNum", f"{expected if expected is not None else result.creditable / years:,.0f}"],
-        ["登记减排量", "certifiedNum", certified], ["公示起止日期", "public notice from and to", " ".join(pair("by_registry"))],
-    ]  # fmt: skip
-    return Grid(name="registry", words=pair("grid.registry"), heads=[pair("head.item"), pair("head.item_en"), pair("head.content")], rows=rows, widths=(25, 30, 45))
+        ["登记减排量", "certifiedNum", certified],
+        ["公示起止日期", "public notice from and to", " ".join(pair("by_registry"))],
+    ]
+    return Grid(
+        name="registry",
+        words=pair("grid.registry"),
+        heads=[pair("head.item"), pair("head.item_en"), pair("head.content")],
+        rows=rows,
+        widths=(25, 30, 45),
+    )
 
 
 def _inputs(result: Result) -> Grid:
     rows = [[one.role, one.file, one.bytes, one.sha256] for one in result.inputs]
-    return Grid(name="inputs", words=pair("grid.inputs"), heads=[pair(f"head.{name}") for name in ("role", "file", "bytes", "sha256")], rows=rows, widths=(16, 26, 12, 46))
+    return Grid(
+        name="inputs",
+        words=pair("grid.inputs"),
+        heads=[pair(f"head.{name}") for name in ("role", "file", "bytes", "sha256")],
+        rows=rows,
+        widths=(16, 26, 12, 46),
+    )
 
 
 __all__ = ["design_document", "reduction_report"]

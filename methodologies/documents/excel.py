@@ -16,7 +16,9 @@ def workbook(grids: Sequence[Grid], content: Document) -> bytes:
     import xlsxwriter
 
     buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True})
+    book = xlsxwriter.Workbook(
+        buffer, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+    )
     book.set_properties({"title": content.title[0], "created": FIXED, "author": "", "company": "", "comments": ""})
     forms = {
         "head": book.add_format({"bold": True, "bg_color": "#E4EEE7", "border": 1, "text_wrap": True, "valign": "top"}),

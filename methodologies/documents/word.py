@@ -151,7 +151,9 @@ def _turn(made: Any, content: Document, landscape: bool) -> None:
     section.page_width, section.page_height = (Cm(29.7), Cm(21.0)) if landscape else (Cm(21.0), Cm(29.7))
 
 
-def _table(made: Any, heads: Sequence[Pair] | None, rows: Sequence[Sequence[Any]], widths: Sequence[float], decimals: int, size: float) -> None:
+def _table(
+    made: Any, heads: Sequence[Pair] | None, rows: Sequence[Sequence[Any]], widths: Sequence[float], decimals: int, size: float
+) -> None:
     from docx.enum.table import WD_TABLE_ALIGNMENT
     from docx.shared import Emu
 
@@ -169,7 +171,13 @@ def _table(made: Any, heads: Sequence[Pair] | None, rows: Sequence[Sequence[Any]
     for row in rows:
         cells = table.add_row().cells
         for place, value in enumerate(row):
-            _fill(cells[place], shown(value, decimals), size, wide[place], number=isinstance(value, float | int) and not isinstance(value, bool))
+            _fill(
+                cells[place],
+                shown(value, decimals),
+                size,
+                wide[place],
+                number=isinstance(value, float | int) and not isinstance(value, bool),
+            )
     for place, width in enumerate(wide):
         table.columns[place].width = width
     for row in table.rows:

@@ -15,49 +15,81 @@ from aoi.table import Table
 from methodologies.contract import Array, Condition, Deduction, Example, Methodology, Parameters, Pool, Refusal, Tables, Term
 from methodologies.tables import INVENTORY, STATED_AREA, STRATUM, decimal, flag, integer, text
 from methodologies.tools import cycles, fire, woody
-from methodologies.tools.arrays import as_row, places, total
+from methodologies.tools.arrays import as_row, total
 from methodologies.tools.buffer import less_risk_share
 from methodologies.tools.dates import calendar_time
 
 CLAUSE = "METHODOLOGIES 2.9 planted_shrubland"
 
 STRATA = Table(
-    name="strata", title_zh="碳层", title_en="Strata", row_per="stratum",
+    name="strata",
+    title_zh="碳层",
+    title_en="Strata",
+    row_per="stratum",
     columns=(
-        STRATUM, STATED_AREA,
+        STRATUM,
+        STATED_AREA,
         text("species", "灌木种", "Species", needed=True, description="main species; Chinese or Latin name, or key"),
-        text("land_before", "项目前土地", "Land before the project", needed=True, choices=("planted_shrub", "non_forest"),
-             description="planted_shrub: existing planted shrubland under management; non_forest: new planting"),
+        text(
+            "land_before",
+            "项目前土地",
+            "Land before the project",
+            needed=True,
+            choices=("planted_shrub", "non_forest"),
+            description="planted_shrub: existing planted shrubland under management; non_forest: new planting",
+        ),
         text("management", "经营措施", "Management", needed=True, choices=("coppicing", "enclosure", "replanting")),
         text("parcel_group", "配对组", "Matched group", optional=True, description="free text"),
     ),
-)  # fmt: skip
+)
 SITE = Table(
-    name="site", title_zh="项目地概况", title_en="Site", row_per="the project",
+    name="site",
+    title_zh="项目地概况",
+    title_en="Site",
+    row_per="the project",
     columns=(
-        text("climate", "气候带", "Climate", key=True, choices=("boreal", "cool_temperate_dry", "cool_temperate_moist", "warm_temperate_dry", "warm_temperate_moist")),
+        text(
+            "climate",
+            "气候带",
+            "Climate",
+            key=True,
+            choices=("boreal", "cool_temperate_dry", "cool_temperate_moist", "warm_temperate_dry", "warm_temperate_moist"),
+        ),
         decimal("precipitation_mm", "年均降水量", "Mean annual precipitation", "mm", needed=True, minimum=0, maximum=3000),
         flag("groundwater_falling", "地下水位下降", "Groundwater table is falling", needed=True),
     ),
-)  # fmt: skip
+)
 CYCLE = Table(
-    name="cycle", title_zh="平茬周期储量曲线", title_en="Stock over a coppice cycle", row_per="stratum and years since the cut",
+    name="cycle",
+    title_zh="平茬周期储量曲线",
+    title_en="Stock over a coppice cycle",
+    row_per="stratum and years since the cut",
     columns=(
-        STRATUM, decimal("age_yr", "平茬后年数", "Years since the cut", "yr", key=True, minimum=0, maximum=40),
+        STRATUM,
+        decimal("age_yr", "平茬后年数", "Years since the cut", "yr", key=True, minimum=0, maximum=40),
         decimal("stock_tCO2e_ha", "碳储量", "Carbon stock with roots", "tCO2e ha-1", needed=True, minimum=0, maximum=500),
     ),
-)  # fmt: skip
+)
 INDEX = Table(
-    name="stocking_index", title_zh="遥感盖度指数", title_en="Stocking index by remote sensing", row_per="stratum, group, unit and year",
+    name="stocking_index",
+    title_zh="遥感盖度指数",
+    title_en="Stocking index by remote sensing",
+    row_per="stratum, group, unit and year",
     columns=(
-        STRATUM, text("group", "组别", "Group", key=True, choices=("project", "control")), text("unit", "单元", "Unit", key=True),
-        integer("year", "年份", "Year", key=True, minimum=1984, maximum=2200), decimal("index", "指数", "Index", "-", needed=True),
+        STRATUM,
+        text("group", "组别", "Group", key=True, choices=("project", "control")),
+        text("unit", "单元", "Unit", key=True),
+        integer("year", "年份", "Year", key=True, minimum=1984, maximum=2200),
+        decimal("index", "指数", "Index", "-", needed=True),
     ),
-)  # fmt: skip
+)
 CONTROLS = Table(
-    name="controls", title_zh="对照地块", title_en="Control parcels of an inventory run", row_per="control parcel",
+    name="controls",
+    title_zh="对照地块",
+    title_en="Control parcels of an inventory run",
+    row_per="control parcel",
     columns=(text("parcel", "地块", "Parcel", key=True), text("stratum", "碳层", "Stratum", needed=True)),
-)  # fmt: skip
+)
 
 
 def quantify(tables: Tables, parameters: Parameters, draw_axis: int) -> Mapping[str, Array]:
@@ -87,7 +119,8 @@ def _averages(tables: Tables) -> list[Array | None]:
     Refusal
         A coppiced stratum without a curve over a full cycle from age 0.
     """
-    cycle, found = tables["cycle"], []
+    cycle = tables["cycle"]
+    found: list[Array | None] = []
     for stratum, management in zip(tables["strata"]["stratum"], tables["strata"]["management"], strict=True):
         rows = cycle["stratum"] == stratum
         if management != "coppicing" and not rows.any():
@@ -105,7 +138,8 @@ def _capped(stock: Array, area: Array, averages: list[Array | None], names: list
     """Stock of the strata [tCO2e], at most the average of the cycle."""
     density = stock / area
     parts = [
-        density[:, place] if average is None else cycles.at_most_average(density[:, place], average, at=[names[place]]) for place, average in enumerate(averages)
+        density[:, place] if average is None else cycles.at_most_average(density[:, place], average, at=[names[place]])
+        for place, average in enumerate(averages)
     ]
     return np.stack(parts, axis=-1) * area
 
@@ -146,13 +180,19 @@ def _index(tables: Tables) -> list[Row]:
     rows: list[Row] = list(zip(given["stratum"].tolist(), given["group"].tolist(), given["year"].tolist(), values.tolist(), strict=True))
     if rows or not len(tables["inventory"]["parcel"]):
         return rows
-    groups = {parcel: (stratum, "project") for parcel, stratum in zip(tables["parcels"]["parcel"], tables["parcels"]["stratum"], strict=True)}
-    groups |= {parcel: (stratum, "control") for parcel, stratum in zip(tables["controls"]["parcel"], tables["controls"]["stratum"], strict=True)}
+    groups = {
+        parcel: (stratum, "project") for parcel, stratum in zip(tables["parcels"]["parcel"], tables["parcels"]["stratum"], strict=True)
+    }
+    groups |= {
+        parcel: (stratum, "control") for parcel, stratum in zip(tables["controls"]["parcel"], tables["controls"]["stratum"], strict=True)
+    }
     inventory = tables["inventory"]
     density = np.asarray(getattr(inventory["density_tC_ha"], "magnitude", inventory["density_tC_ha"]))
     return [
         (*groups[parcel], year, value)
-        for parcel, year, pool, value in zip(inventory["parcel"].tolist(), inventory["year"].tolist(), inventory["pool"].tolist(), density.tolist(), strict=True)
+        for parcel, year, pool, value in zip(
+            inventory["parcel"].tolist(), inventory["year"].tolist(), inventory["pool"].tolist(), density.tolist(), strict=True
+        )
         if parcel in groups and pool == "aboveground_biomass"
     ]
 
@@ -160,7 +200,11 @@ def _index(tables: Tables) -> list[Row]:
 def existing_shrub(tables: Tables, parameters: Parameters) -> list[str]:
     """Strata of new planting, which belong to CCER-14-001."""
     strata = tables["strata"]
-    return [f"{stratum}: new planting -> ccer_14_001_v01" for stratum, land in zip(strata["stratum"], strata["land_before"], strict=True) if land != "planted_shrub"]
+    return [
+        f"{stratum}: new planting -> ccer_14_001_v01"
+        for stratum, land in zip(strata["stratum"], strata["land_before"], strict=True)
+        if land != "planted_shrub"
+    ]
 
 
 def controls_apart(tables: Tables, parameters: Parameters) -> list[str]:
@@ -198,75 +242,195 @@ def floor_of_totals(terms: Mapping[str, Array], parameters: Parameters, tables: 
 
 
 METHODOLOGY = Methodology(
-    id="planted_shrubland", title="人工灌木林经营碳汇（地区草案）", title_en="Planted shrubland under management (regional draft)", status="regional_draft",
-    source="Draft of this product after METHODOLOGIES 2.9, AR-TOOL14 v4.2 and VM0047 v1.0; no published methodology was found", ecosystem="forest",
+    id="planted_shrubland",
+    title="人工灌木林经营碳汇（地区草案）",
+    title_en="Planted shrubland under management (regional draft)",
+    status="regional_draft",
+    source="Draft of this product after METHODOLOGIES 2.9, AR-TOOL14 v4.2 and VM0047 v1.0; no published methodology was found",
+    ecosystem="forest",
     conditions=(
-        Condition(id="existing", test=existing_shrub, tag="X", clause="项目土地为既有人工灌木林；在非林地上新造灌木林适用 CCER-14-001-V01",
-                  clause_en="the land is existing planted shrubland; new planting on non-forest land goes to CCER-14-001-V01"),
+        Condition(
+            id="existing",
+            test=existing_shrub,
+            tag="X",
+            clause="项目土地为既有人工灌木林；在非林地上新造灌木林适用 CCER-14-001-V01",
+            clause_en="the land is existing planted shrubland; new planting on non-forest land goes to CCER-14-001-V01",
+        ),
         Condition(id="tenure", stated=True, tag="X", clause="土地权属清晰", clause_en="clear tenure"),
         Condition(id="not_wetland", stated=True, tag="X", clause="项目土地不属于湿地", clause_en="the land is no wetland"),
-        Condition(id="activity", stated=True, tag="X", clause="平茬复壮、围封或补植有作业记录", clause_en="coppicing, enclosure or replanting is documented"),
-        Condition(id="matching", test=controls_apart, stated=True, tag="X", clause="对照按气候、土壤、坡位、起始盖度配对，且在项目边界之外",
-                  clause_en="controls are matched by climate, soil, position and initial cover, and lie outside the project"),
-        Condition(id="grazing", stated=True, tag="X", clause="不引起放牧转移，或转移到承载力以内的草地", clause_en="no grazing is displaced, or only to land within its carrying capacity"),
-        Condition(id="period", test=end_after_start, tag="X", clause="核算期在计入期内", clause_en="the period lies in the crediting period"),
-        Condition(id="uniqueness", stated=True, tag="K:0.85", clause="项目未参与其他温室气体交易机制", clause_en="the project takes part in no other mechanism"),
+        Condition(
+            id="activity",
+            stated=True,
+            tag="X",
+            clause="平茬复壮、围封或补植有作业记录",
+            clause_en="coppicing, enclosure or replanting is documented",
+        ),
+        Condition(
+            id="matching",
+            test=controls_apart,
+            stated=True,
+            tag="X",
+            clause="对照按气候、土壤、坡位、起始盖度配对，且在项目边界之外",
+            clause_en="controls are matched by climate, soil, position and initial cover, and lie outside the project",
+        ),
+        Condition(
+            id="grazing",
+            stated=True,
+            tag="X",
+            clause="不引起放牧转移，或转移到承载力以内的草地",
+            clause_en="no grazing is displaced, or only to land within its carrying capacity",
+        ),
+        Condition(
+            id="period", test=end_after_start, tag="X", clause="核算期在计入期内", clause_en="the period lies in the crediting period"
+        ),
+        Condition(
+            id="uniqueness",
+            stated=True,
+            tag="K:0.85",
+            clause="项目未参与其他温室气体交易机制",
+            clause_en="the project takes part in no other mechanism",
+        ),
     ),
     pools=(
         Pool(name="aboveground_biomass", baseline=True, project=True, reason="主要碳库", reason_en="main pool"),
-        Pool(name="belowground_biomass", baseline=True, project=True, reason="主要碳库；平茬后根系保留", reason_en="main pool; roots stay after a cut"),
+        Pool(
+            name="belowground_biomass",
+            baseline=True,
+            project=True,
+            reason="主要碳库；平茬后根系保留",
+            reason_en="main pool; roots stay after a cut",
+        ),
         Pool(name="dead_wood", baseline=False, project=False, reason="量小，不计", reason_en="small; left out"),
         Pool(name="litter", baseline=False, project=False, reason="量小，不计", reason_en="small; left out"),
-        Pool(name="soil_organic_carbon", baseline=False, project=False, reason="缺少本地速率，保守不计", reason_en="no local rate; left out, conservative"),
+        Pool(
+            name="soil_organic_carbon",
+            baseline=False,
+            project=False,
+            reason="缺少本地速率，保守不计",
+            reason_en="no local rate; left out, conservative",
+        ),
     ),
     parameters=Path(__file__).with_suffix(".csv"),
-    tables={"strata": STRATA, "site": SITE, "plots": woody.PLOTS, "shrubs": woody.SHRUBS, "cycle": CYCLE, "stocking_index": INDEX, "controls": CONTROLS,
-            "inventory": INVENTORY, "fires": fire.FIRES},
-    optional=("cycle", "stocking_index", "controls", "inventory", "fires"), allows_inventory=True,
+    tables={
+        "strata": STRATA,
+        "site": SITE,
+        "plots": woody.PLOTS,
+        "shrubs": woody.SHRUBS,
+        "cycle": CYCLE,
+        "stocking_index": INDEX,
+        "controls": CONTROLS,
+        "inventory": INVENTORY,
+        "fires": fire.FIRES,
+    },
+    optional=("cycle", "stocking_index", "controls", "inventory", "fires"),
+    allows_inventory=True,
     terms=(
         *woody.change_terms("SHRUB"),
         Term(name="GHG_FIRE", role="emission", unit="tCO2e", pool="non_co2", title="火灾非二氧化碳排放", title_en="non-CO2 gases of fire"),
-        Term(name="dC_BSL", role="baseline", unit="tCO2e", pool="living_biomass", title="基线（对照基准）碳汇量", title_en="baseline removal by the benchmark"),
+        Term(
+            name="dC_BSL",
+            role="baseline",
+            unit="tCO2e",
+            pool="living_biomass",
+            title="基线（对照基准）碳汇量",
+            title_en="baseline removal by the benchmark",
+        ),
         Term(name="LK", role="leakage", unit="tCO2e", pool="living_biomass", title="泄漏", title_en="leakage"),
     ),
     quantify=quantify,
     deductions=(
-        Deduction(id="range", kind="guard", change=woody.refuse_outside_range, clause="方程适用范围外的生物量占比不超过 20%（产品规定）",
-                  clause_en="at most 20 % of the biomass outside the range of its equation (rule of this product)"),
-        Deduction(id="precision", kind="uncertainty", change=floor_of_totals, clause="90% 置信度相对误差 10/20/30%，扣减 0/6/11%",
-                  clause_en="relative error at 90 % confidence 10, 20, 30 %: deduction 0, 6, 11 %"),
-        Deduction(id="risk", kind="risk", on="net", change=risk, clause="风险扣减 10%，地下水位下降或年降水量低于 250 毫米时加 5%（建议）",
-                  clause_en="10 % for risk, 5 % more where groundwater falls or precipitation is below 250 mm (proposal)"),
+        Deduction(
+            id="range",
+            kind="guard",
+            change=woody.refuse_outside_range,
+            clause="方程适用范围外的生物量占比不超过 20%（产品规定）",
+            clause_en="at most 20 % of the biomass outside the range of its equation (rule of this product)",
+        ),
+        Deduction(
+            id="precision",
+            kind="uncertainty",
+            change=floor_of_totals,
+            clause="90% 置信度相对误差 10/20/30%，扣减 0/6/11%",
+            clause_en="relative error at 90 % confidence 10, 20, 30 %: deduction 0, 6, 11 %",
+        ),
+        Deduction(
+            id="risk",
+            kind="risk",
+            on="net",
+            change=risk,
+            clause="风险扣减 10%，地下水位下降或年降水量低于 250 毫米时加 5%（建议）",
+            clause_en="10 % for risk, 5 % more where groundwater falls or precipitation is below 250 mm (proposal)",
+        ),
     ),
     examples=(
         Example(
-            title="W2 plants, a quarter of the growth is that of the controls", source="METHODOLOGIES 6 W2 (synthetic plant); benchmark 0.01 / 0.04",
+            title="W2 plants, a quarter of the growth is that of the controls",
+            source="METHODOLOGIES 6 W2 (synthetic plant); benchmark 0.01 / 0.04",
             inputs={
-                "strata": {"stratum": ["S1"], "area_ha": [1.0], "species": ["caragana_korshinskii"], "land_before": ["planted_shrub"], "management": ["enclosure"]},
+                "strata": {
+                    "stratum": ["S1"],
+                    "area_ha": [1.0],
+                    "species": ["caragana_korshinskii"],
+                    "land_before": ["planted_shrub"],
+                    "management": ["enclosure"],
+                },
                 "site": {"climate": ["cool_temperate_dry"], "precipitation_mm": [240.0], "groundwater_falling": [False]},
                 "plots": {"plot": ["P1", "P2", "P3"], "stratum": ["S1"] * 3, "plot_area_m2": [600.0] * 3},
-                "shrubs": {"plot": ["P1", "P2", "P3"], "survey": [2] * 3, "shrub": ["1"] * 3, "species": ["caragana_korshinskii"] * 3, "height_m": [1.0] * 3,
-                           "crown_1_m": [0.9] * 3, "crown_2_m": [0.8] * 3, "stands_for": [150] * 3},
-                "stocking_index": {"stratum": ["S1"] * 6, "group": ["project"] * 3 + ["control"] * 3, "unit": ["1"] * 6, "year": [2020, 2021, 2022] * 2,
-                                   "index": [0.20, 0.24, 0.28, 0.20, 0.21, 0.22]},
+                "shrubs": {
+                    "plot": ["P1", "P2", "P3"],
+                    "survey": [2] * 3,
+                    "shrub": ["1"] * 3,
+                    "species": ["caragana_korshinskii"] * 3,
+                    "height_m": [1.0] * 3,
+                    "crown_1_m": [0.9] * 3,
+                    "crown_2_m": [0.8] * 3,
+                    "stands_for": [150] * 3,
+                },
+                "stocking_index": {
+                    "stratum": ["S1"] * 6,
+                    "group": ["project"] * 3 + ["control"] * 3,
+                    "unit": ["1"] * 6,
+                    "year": [2020, 2021, 2022] * 2,
+                    "index": [0.20, 0.24, 0.28, 0.20, 0.21, 0.22],
+                },
             },
             expected={"dC_SHRUB": 2.521900, "dC_BSL": 2.521900 / 4, "net": 2.521900 * 0.75, "creditable": 2.521900 * 0.75 * 0.85},
         ),
         Example(
-            title="coppice: never above the average of the cycle", source="long-term average of the cycle 0 -> 4 years, 1 to 3 tCO2e/ha: 2 tCO2e/ha, by hand",
+            title="coppice: never above the average of the cycle",
+            source="long-term average of the cycle 0 -> 4 years, 1 to 3 tCO2e/ha: 2 tCO2e/ha, by hand",
             inputs={
-                "strata": {"stratum": ["S1"], "area_ha": [1.0], "species": ["caragana_korshinskii"], "land_before": ["planted_shrub"], "management": ["coppicing"]},
+                "strata": {
+                    "stratum": ["S1"],
+                    "area_ha": [1.0],
+                    "species": ["caragana_korshinskii"],
+                    "land_before": ["planted_shrub"],
+                    "management": ["coppicing"],
+                },
                 "site": {"climate": ["cool_temperate_dry"], "precipitation_mm": [300.0], "groundwater_falling": [False]},
                 "plots": {"plot": ["P1", "P2", "P3"], "stratum": ["S1"] * 3, "plot_area_m2": [600.0] * 3},
-                "shrubs": {"plot": ["P1", "P2", "P3"], "survey": [2] * 3, "shrub": ["1"] * 3, "species": ["caragana_korshinskii"] * 3, "height_m": [1.0] * 3,
-                           "crown_1_m": [0.9] * 3, "crown_2_m": [0.8] * 3, "stands_for": [150] * 3},
+                "shrubs": {
+                    "plot": ["P1", "P2", "P3"],
+                    "survey": [2] * 3,
+                    "shrub": ["1"] * 3,
+                    "species": ["caragana_korshinskii"] * 3,
+                    "height_m": [1.0] * 3,
+                    "crown_1_m": [0.9] * 3,
+                    "crown_2_m": [0.8] * 3,
+                    "stands_for": [150] * 3,
+                },
                 "cycle": {"stratum": ["S1"] * 3, "age_yr": [0.0, 2.0, 4.0], "stock_tCO2e_ha": [1.0, 2.0, 3.0]},
-                "stocking_index": {"stratum": ["S1"] * 6, "group": ["project"] * 3 + ["control"] * 3, "unit": ["1"] * 6, "year": [2020, 2021, 2022] * 2,
-                                   "index": [0.20, 0.24, 0.28, 0.20, 0.20, 0.20]},
+                "stocking_index": {
+                    "stratum": ["S1"] * 6,
+                    "group": ["project"] * 3 + ["control"] * 3,
+                    "unit": ["1"] * 6,
+                    "year": [2020, 2021, 2022] * 2,
+                    "index": [0.20, 0.24, 0.28, 0.20, 0.20, 0.20],
+                },
             },
             expected={"dC_SHRUB": 2.0, "net": 2.0, "creditable": 1.8},
         ),
     ),
     note="没有检索到已发布的人工灌木林方法学；本模块是草案，不得用于减排量登记。",
     note_en="No published methodology for planted shrubland was found; this module is a draft and nothing of it may be registered.",
-)  # fmt: skip
+)

@@ -30,20 +30,35 @@ _EVIDENCE = (
     Column(name="note", type="text", title_zh="备注", title_en="Note"),
 )
 
-TREE_EQUATIONS = Table(name="tree_equations", title_zh="单木生物量方程", title_en="Biomass of single trees", row_per="species and part", columns=(*_SHARED, *_EVIDENCE))
+TREE_EQUATIONS = Table(
+    name="tree_equations",
+    title_zh="单木生物量方程",
+    title_en="Biomass of single trees",
+    row_per="species and part",
+    columns=(*_SHARED, *_EVIDENCE),
+)
 SHRUB_EQUATIONS = Table(
-    name="shrub_equations", title_zh="灌木生物量方程", title_en="Biomass of single shrubs", row_per="species and part",
+    name="shrub_equations",
+    title_zh="灌木生物量方程",
+    title_en="Biomass of single shrubs",
+    row_per="species and part",
     columns=(
         *_SHARED,
         Column(name="intercept", type="decimal", title_zh="截距", title_en="Intercept"),
-        *(Column(name=f"{letter}_{end}", type="decimal", title_zh=f"{zh}{end_zh}", title_en=f"{en}, {end_en}", unit=unit, needed=True)
-          for letter, zh, en, unit in (("c", "冠幅面积", "Crown area", "m2"), ("v", "冠体积", "Crown volume", "m3"), ("h", "高", "Height", "m"))
-          for end, end_zh, end_en in (("min", "下限", "lower end"), ("max", "上限", "upper end"))),
+        *(
+            Column(name=f"{letter}_{end}", type="decimal", title_zh=f"{zh}{end_zh}", title_en=f"{en}, {end_en}", unit=unit, needed=True)
+            for letter, zh, en, unit in (
+                ("c", "冠幅面积", "Crown area", "m2"),
+                ("v", "冠体积", "Crown volume", "m3"),
+                ("h", "高", "Height", "m"),
+            )
+            for end, end_zh, end_en in (("min", "下限", "lower end"), ("max", "上限", "upper end"))
+        ),
         Column(name="n", type="integer", title_zh="样本数", title_en="Number of plants", minimum=1),
         Column(name="r2", type="decimal", title_zh="决定系数", title_en="R squared", minimum=0, maximum=1),
         *_EVIDENCE,
     ),
-)  # fmt: skip
+)
 
 
 @lru_cache(maxsize=1)
@@ -85,7 +100,12 @@ def regressions(table: pd.DataFrame, species: str) -> dict[str, Regression]:
     rows = table[table["species"] == species].to_dict("records")
     return {
         row["part"]: Regression(
-            id=row["id"], part=row["part"], form=row["form"], coefficient=row["coefficient"], exponent=row["exponent"], intercept=row.get("intercept", np.nan)
+            id=row["id"],
+            part=row["part"],
+            form=row["form"],
+            coefficient=row["coefficient"],
+            exponent=row["exponent"],
+            intercept=row.get("intercept", np.nan),
         )
         for row in rows
     }

@@ -6,7 +6,12 @@ from methodologies.contract import Array
 from methodologies.trace import equation
 
 
-@equation("b_mean", "tCO2e ha-1", "b_mean = (integral of the stock over one full cycle) / cycle, by trapezia", "METHODOLOGIES 2.9 planted_shrubland")
+@equation(
+    "b_mean",
+    "tCO2e ha-1",
+    "b_mean = (integral of the stock over one full cycle) / cycle, by trapezia",
+    "METHODOLOGIES 2.9 planted_shrubland",
+)
 def long_term_average(ages: Array, stocks: Array) -> Array:
     """Mean stock over one full coppice cycle [tCO2e ha-1].
 
@@ -45,7 +50,9 @@ def index_slope(years: Array, index: Array) -> Array:
     return (centred * (index - index.mean())).sum() / (centred**2).sum()
 
 
-@equation("PB", "-", "PB = slope of the controls / slope of the project, between 0 and 1", "VM0047 performance benchmark; METHODOLOGIES 2.8")
+@equation(
+    "PB", "-", "PB = slope of the controls / slope of the project, between 0 and 1", "VM0047 performance benchmark; METHODOLOGIES 2.8"
+)
 def performance_benchmark(control: Array, project: Array) -> Array:
     """Share of the project's change that would have come without it [-].
 

@@ -9,8 +9,12 @@ TOLERANCE = 1e-9
 """Rounding of the error before it is compared with a limit, so that 10 % written in decimals is 10 %."""
 
 
-@equation("DR", "-", "DR = 0, 6 or 11 % of the value for U <= 10, 20, 30 %; above that: more plots", "AR-CM-001 table; METHODOLOGIES 1.9 (V-03)")
-def precision_rate(error: Array, limits: tuple[Array, Array, Array], rates: tuple[Array, Array], clause: str = "METHODOLOGIES 1.9") -> Array:
+@equation(
+    "DR", "-", "DR = 0, 6 or 11 % of the value for U <= 10, 20, 30 %; above that: more plots", "AR-CM-001 table; METHODOLOGIES 1.9 (V-03)"
+)
+def precision_rate(
+    error: Array, limits: tuple[Array, Array, Array], rates: tuple[Array, Array], clause: str = "METHODOLOGIES 1.9"
+) -> Array:
     """Share of the value that is deducted [-], by the relative error at 90 % confidence.
 
     Parameters

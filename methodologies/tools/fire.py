@@ -21,7 +21,9 @@ FIRES = Table(
 
 
 @equation("GHG_FF", "tCO2e", "GHG = 0.001 * A * b * COMF * (EF_CH4 * GWP_CH4 + EF_N2O * GWP_N2O)", "AR-TOOL08 v4 Eq 7")
-def fire_of_trees(area: Array, biomass: Array, combustion: Array, ch4: Array, n2o: Array, gwp_ch4: Array, gwp_n2o: Array, tonnes_per_kg: Array) -> Array:
+def fire_of_trees(
+    area: Array, biomass: Array, combustion: Array, ch4: Array, n2o: Array, gwp_ch4: Array, gwp_n2o: Array, tonnes_per_kg: Array
+) -> Array:
     """CH4 and N2O of burnt trees or shrubs [tCO2e]; CO2 is in the change of stock.
 
     Examples
@@ -56,7 +58,9 @@ def gases_of_strata(tables: Tables, parameters: Parameters) -> Array:
     climate = tables["site"]["climate"][0] if len(tables["site"]["climate"]) else ""
     by_year = {year: fires["burnt_ha"][fires["year"] == year].sum() for year in sorted(set(fires["year"].tolist()))}
     in_year = np.stack([by_year[year] for year in fires["year"].tolist()]) if by_year else fires["burnt_ha"]
-    burnt = counted_fires(as_row(fires["burnt_ha"]), as_row(in_year), strata["area_ha"].sum(), parameters("fire_least_share"), at=list(fires["stratum"]))
+    burnt = counted_fires(
+        as_row(fires["burnt_ha"]), as_row(in_year), strata["area_ha"].sum(), parameters("fire_least_share"), at=list(fires["stratum"])
+    )
     gases = fire_of_trees(
         burnt, as_row(fires["biomass_t_ha"]), parameters("combustion_factor", climate=climate), parameters("fire_ch4"), parameters("fire_n2o"),
         parameters("gwp_ch4"), parameters("gwp_n2o"), parameters("t_per_kg"), at=list(fires["stratum"]),

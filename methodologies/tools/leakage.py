@@ -45,6 +45,8 @@ def displaced_agriculture_biomass(
 
 
 @equation("LK", "tCO2e", "LK = 44/12 * (dC_BIOMASS + SOC_REF * (f_P - f_D) * A_DISP)", "AR-TOOL15 v2")
-def displaced_agriculture(biomass: Array, reference: Array, factor_before: Array, factor_after: Array, area: Array, co2_per_carbon: Array) -> Array:
+def displaced_agriculture(
+    biomass: Array, reference: Array, factor_before: Array, factor_after: Array, area: Array, co2_per_carbon: Array
+) -> Array:
     """Leakage of displaced agriculture [tCO2e]."""
     return co2_per_carbon * (biomass + reference * (factor_before - factor_after) * area)

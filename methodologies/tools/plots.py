@@ -76,11 +76,16 @@ def sample_size(
         t = float(t_quantile(probability, max(1, plots - len(weights))))
     allotted = plots * weights * deviations / spread
     return SampleSize(
-        plots=plots, by_stratum=tuple(max(least, int(np.ceil(one))) for one in allotted), exact_by_stratum=tuple(map(float, allotted)), t_value=t
+        plots=plots,
+        by_stratum=tuple(max(least, int(np.ceil(one))) for one in allotted),
+        exact_by_stratum=tuple(map(float, allotted)),
+        t_value=t,
     )
 
 
-@equation("b_p", "tCO2e ha-1", "b_p = sum over species of biomass of the plot (t d.m. ha-1) * CF * 44/12", "AR-TOOL14 Eq 12; IPCC 2006 Eq 2.8")
+@equation(
+    "b_p", "tCO2e ha-1", "b_p = sum over species of biomass of the plot (t d.m. ha-1) * CF * 44/12", "AR-TOOL14 Eq 12; IPCC 2006 Eq 2.8"
+)
 def plot_density(biomass: Array, carbon_fraction: Array, co2_per_carbon: Array, cell_plots: NDArray[np.int64], plots: int) -> Array:
     """Carbon of plots [tCO2e ha-1] from biomass per plot and species [t d.m. ha-1]."""
     return group_sums(biomass * carbon_fraction * co2_per_carbon, cell_plots, plots)

@@ -5,7 +5,14 @@ import numpy as np
 from methodologies.contract import Array
 from methodologies.dimensions import regression
 from methodologies.trace import equation
-from sinks.equations.soil import afforestation_soil_rate, annual_soil_change, cohort_years, initial_soil_carbon, soil_carbon, soil_disturbance_loss
+from sinks.equations.soil import (
+    afforestation_soil_rate,
+    annual_soil_change,
+    cohort_years,
+    initial_soil_carbon,
+    soil_carbon,
+    soil_disturbance_loss,
+)
 
 
 @equation("dSOC", "tC ha-1 yr-1", "dSOC = SOC_REF * (F_P - F_B) / D", "IPCC 2006 Eq 2.25; METHODOLOGIES 2.9")
@@ -86,7 +93,12 @@ def soil_mass_of_cores(soil_mass: Array, core_area: Array, cores: Array) -> Arra
     return soil_mass / (core_area * cores) * 100
 
 
-@equation("SOC_eq", "tC ha-1", "SOC at a common cumulative soil mass, linear between layers", "VM0042 v2.2, equivalent soil mass; METHODOLOGIES 2.9")
+@equation(
+    "SOC_eq",
+    "tC ha-1",
+    "SOC at a common cumulative soil mass, linear between layers",
+    "VM0042 v2.2, equivalent soil mass; METHODOLOGIES 2.9",
+)
 @regression("tC ha-1", soil_mass="t ha-1", stock="tC ha-1", common_mass="t ha-1")
 def equivalent_mass_stock(soil_mass: Array, stock: Array, common_mass: float) -> Array:
     """Soil carbon down to a common mass of soil [tC ha-1].

@@ -9,7 +9,9 @@ from methodologies.trace import equation
 from sinks.equations.biomass import root_ratio_from_biomass
 
 
-@equation("AGB", "kg d.m.", "AGB = f_leaf + f_branch + f_stem, each a*X^b, a*D^b or exp(a + b ln X); X = D^2 H", "F14 appendix; METHODOLOGIES 4.2")
+@equation(
+    "AGB", "kg d.m.", "AGB = f_leaf + f_branch + f_stem, each a*X^b, a*D^b or exp(a + b ln X); X = D^2 H", "F14 appendix; METHODOLOGIES 4.2"
+)
 @regression("kg d.m.", dbh="cm", height="m")
 def tree_aboveground(dbh: Array, height: Array, species: Array) -> Array:
     """Aboveground dry matter of single trees [kg], by the equations of their species.
@@ -91,6 +93,8 @@ def biomass_of_stand(volume: Array, slope: Array, intercept: Array) -> Array:
 
 
 @equation("C_CC", "tCO2e", "C_i = 44/12 * CF * b_FOREST * (1 + R) * CC_i * A_i", "AR-TOOL14 Eq 9-10, 20-21")
-def stock_of_cover(area: Array, cover: Array, forest_biomass: Array, root_shoot_ratio: Array, carbon_fraction: Array, co2_per_carbon: Array) -> Array:
+def stock_of_cover(
+    area: Array, cover: Array, forest_biomass: Array, root_shoot_ratio: Array, carbon_fraction: Array, co2_per_carbon: Array
+) -> Array:
     """Stock of trees, or its growth, by crown cover [tCO2e], from biomass (or growth) of full forest."""
     return co2_per_carbon * carbon_fraction * forest_biomass * (1.0 + root_shoot_ratio) * cover * area

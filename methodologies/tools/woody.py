@@ -19,39 +19,85 @@ PLOT = text("plot", "样地", "Plot", key=True, pattern=r"[0-9A-Za-z_.\u4e00-\u9
 SPECIES = text("species", "树种", "Species", key=True, description="Chinese or Latin name, or key")
 
 PLOTS = Table(
-    name="plots", title_zh="样地", title_en="Plots", row_per="permanent plot",
+    name="plots",
+    title_zh="样地",
+    title_en="Plots",
+    row_per="permanent plot",
     columns=(
-        PLOT, STRATUM_OF,
+        PLOT,
+        STRATUM_OF,
         text("parcel", "地块", "Parcel", optional=True),
         decimal("plot_area_m2", "样地面积", "Plot area", "m2", needed=True, minimum=1),
         decimal("lon", "经度", "Longitude", "degree", minimum=-180, maximum=180, optional=True),
         decimal("lat", "纬度", "Latitude", "degree", minimum=-90, maximum=90, optional=True),
-        integer("plants_1", "期初株数", "Plants at the first survey", minimum=0, optional=True, description="trees and shrubs recorded; checked where given"),
-        integer("plants_2", "期末株数", "Plants at the second survey", minimum=0, optional=True, description="trees and shrubs recorded; checked where given"),
+        integer(
+            "plants_1",
+            "期初株数",
+            "Plants at the first survey",
+            minimum=0,
+            optional=True,
+            description="trees and shrubs recorded; checked where given",
+        ),
+        integer(
+            "plants_2",
+            "期末株数",
+            "Plants at the second survey",
+            minimum=0,
+            optional=True,
+            description="trees and shrubs recorded; checked where given",
+        ),
     ),
-)  # fmt: skip
+)
 TREES = Table(
-    name="trees", title_zh="每木检尺", title_en="Trees", row_per="tree and survey",
+    name="trees",
+    title_zh="每木检尺",
+    title_en="Trees",
+    row_per="tree and survey",
     columns=(
-        PLOT, SURVEY, text("tree", "树号", "Tree", key=True), text("species", "树种", "Species", needed=True, description="Chinese or Latin name, or key"),
+        PLOT,
+        SURVEY,
+        text("tree", "树号", "Tree", key=True),
+        text("species", "树种", "Species", needed=True, description="Chinese or Latin name, or key"),
         decimal("dbh_cm", "胸径", "Diameter at breast height", "cm", needed=True, minimum=0.1, maximum=300),
         decimal("height_m", "树高", "Height", "m", needed=True, minimum=0.1, maximum=60),
     ),
-)  # fmt: skip
+)
 VOLUMES = Table(
-    name="volumes", title_zh="样地蓄积", title_en="Volumes", row_per="plot, survey and species",
-    columns=(PLOT, SURVEY, SPECIES, decimal("volume_m3_ha", "每公顷蓄积", "Volume over bark", "m3 ha-1", needed=True, minimum=0, maximum=1500)),
-)  # fmt: skip
-SHRUBS = Table(
-    name="shrubs", title_zh="灌木测量", title_en="Shrubs", row_per="plant and survey",
+    name="volumes",
+    title_zh="样地蓄积",
+    title_en="Volumes",
+    row_per="plot, survey and species",
     columns=(
-        PLOT, SURVEY, text("shrub", "株号", "Plant", key=True), text("species", "灌木种", "Species", needed=True, description="Chinese or Latin name, or key"),
+        PLOT,
+        SURVEY,
+        SPECIES,
+        decimal("volume_m3_ha", "每公顷蓄积", "Volume over bark", "m3 ha-1", needed=True, minimum=0, maximum=1500),
+    ),
+)
+SHRUBS = Table(
+    name="shrubs",
+    title_zh="灌木测量",
+    title_en="Shrubs",
+    row_per="plant and survey",
+    columns=(
+        PLOT,
+        SURVEY,
+        text("shrub", "株号", "Plant", key=True),
+        text("species", "灌木种", "Species", needed=True, description="Chinese or Latin name, or key"),
         decimal("crown_1_m", "冠幅东西", "Crown diameter 1", "m", needed=True, minimum=0.01, maximum=20),
         decimal("crown_2_m", "冠幅南北", "Crown diameter 2", "m", needed=True, minimum=0.01, maximum=20),
         decimal("height_m", "株高", "Height", "m", needed=True, minimum=0.01, maximum=15),
-        integer("stands_for", "代表株数", "Plants that it stands for", minimum=1, optional=True, description="plants in the plot that this one was measured for; 1 where empty"),
+        integer(
+            "stands_for",
+            "代表株数",
+            "Plants that it stands for",
+            minimum=1,
+            optional=True,
+            description="plants in the plot that this one was measured for; 1 where empty",
+        ),
     ),
-)  # fmt: skip
+)
+
 
 def change_terms(*kinds: str) -> tuple[Term, ...]:
     """The terms that `change_of_plants` gives for trees, shrubs or both."""
@@ -59,18 +105,41 @@ def change_terms(*kinds: str) -> tuple[Term, ...]:
 
 
 CHANGE_TERMS = (
-    Term(name="dC_TREE", role="removal", unit="tCO2e", pool="living_biomass", title="林木碳储量变化量", title_en="change of carbon in trees"),
+    Term(
+        name="dC_TREE", role="removal", unit="tCO2e", pool="living_biomass", title="林木碳储量变化量", title_en="change of carbon in trees"
+    ),
     Term(name="se_dC_TREE", role="standard_error", of="dC_TREE", unit="tCO2e", title="林木变化量标准误", title_en="standard error, trees"),
     Term(name="df_dC_TREE", role="degrees_of_freedom", of="dC_TREE", unit="-", title="林木自由度", title_en="degrees of freedom, trees"),
-    Term(name="dC_SHRUB", role="removal", unit="tCO2e", pool="living_biomass", title="灌木碳储量变化量", title_en="change of carbon in shrubs"),
-    Term(name="se_dC_SHRUB", role="standard_error", of="dC_SHRUB", unit="tCO2e", title="灌木变化量标准误", title_en="standard error, shrubs"),
+    Term(
+        name="dC_SHRUB",
+        role="removal",
+        unit="tCO2e",
+        pool="living_biomass",
+        title="灌木碳储量变化量",
+        title_en="change of carbon in shrubs",
+    ),
+    Term(
+        name="se_dC_SHRUB", role="standard_error", of="dC_SHRUB", unit="tCO2e", title="灌木变化量标准误", title_en="standard error, shrubs"
+    ),
     Term(name="df_dC_SHRUB", role="degrees_of_freedom", of="dC_SHRUB", unit="-", title="灌木自由度", title_en="degrees of freedom, shrubs"),
-    *(Term(name=f"stock_{survey}_{name}", role="memo", unit="tCO2e", title=f"{zh}{when}碳储量", title_en=f"carbon in {en}, {survey_en} survey")
-      for name, zh, en in (("TREE", "林木", "trees"), ("SHRUB", "灌木", "shrubs"))
-      for survey, when, survey_en in ((1, "期初", "first"), (2, "期末", "second"))),
-    Term(name="share_outside", role="share", unit="-", title="方程适用范围外生物量占比", title_en="biomass outside the range of its equation"),
-    Term(name="gap_of_fit", role="share", unit="-", title="分部之和与总量方程的差距", title_en="gap between the parts and the fitted total"),
-)  # fmt: skip
+    *(
+        Term(
+            name=f"stock_{survey}_{name}",
+            role="memo",
+            unit="tCO2e",
+            title=f"{zh}{when}碳储量",
+            title_en=f"carbon in {en}, {survey_en} survey",
+        )
+        for name, zh, en in (("TREE", "林木", "trees"), ("SHRUB", "灌木", "shrubs"))
+        for survey, when, survey_en in ((1, "期初", "first"), (2, "期末", "second"))
+    ),
+    Term(
+        name="share_outside", role="share", unit="-", title="方程适用范围外生物量占比", title_en="biomass outside the range of its equation"
+    ),
+    Term(
+        name="gap_of_fit", role="share", unit="-", title="分部之和与总量方程的差距", title_en="gap between the parts and the fitted total"
+    ),
+)
 """What `change_of_plants` gives."""
 
 
@@ -159,20 +228,29 @@ def _volume_cells(tables: Tables, parameters: Parameters, measured: Mapping[str,
     species = measured["species"]
     cells = list(zip(measured["plot"].tolist(), species.tolist(), strict=True))
     return cells, trees.biomass_of_volume(
-        as_row(measured["volume_m3_ha"]), parameters("wood_density", species=species), parameters("expansion_factor", species=species),
-        parameters("root_shoot_ratio", species=species), at=_labels(measured["plot"], species),
-    )  # fmt: skip
+        as_row(measured["volume_m3_ha"]),
+        parameters("wood_density", species=species),
+        parameters("expansion_factor", species=species),
+        parameters("root_shoot_ratio", species=species),
+        at=_labels(measured["plot"], species),
+    )
 
 
 def _shrub_cells(tables: Tables, parameters: Parameters, measured: Mapping[str, Array]) -> tuple[Cells, Array]:
     """Biomass of shrubs per plot and species [t d.m. ha-1] from measured plants and what they stand for."""
     cells, at = distinct(list(measured["plot"]), list(measured["species"]))
     mass = shrubs.shrub_mass(
-        measured["crown_1_m"], measured["crown_2_m"], measured["height_m"], measured["species"], at=_labels(measured["plot"], measured["shrub"])
+        measured["crown_1_m"],
+        measured["crown_2_m"],
+        measured["height_m"],
+        measured["species"],
+        at=_labels(measured["plot"], measured["shrub"]),
     )
     whole = group_sums(mass * _stands_for(measured), at, len(cells))
     area = _plot_areas(tables, cells)
-    return cells, shrubs.biomass_of_plants(whole, area, parameters("t_per_g"), parameters("ha_per_m2"), at=_labels(*zip(*cells, strict=True)))
+    return cells, shrubs.biomass_of_plants(
+        whole, area, parameters("t_per_g"), parameters("ha_per_m2"), at=_labels(*zip(*cells, strict=True))
+    )
 
 
 def _density(tables: Tables, parameters: Parameters, cells: Cells, biomass: Array, carbon_fraction: Array) -> Array:
