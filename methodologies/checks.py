@@ -168,13 +168,15 @@ def _run(
 
 def _place(error: BaseException, module: Methodology) -> str:
     """The last line of the module itself in a traceback: file and line, without folders."""
-    own = Path(module.quantify.__code__.co_filename).name
+    own = module.quantify.__code__.co_filename
     lines, trace = [], error.__traceback__
     while trace is not None:
-        lines.append((Path(trace.tb_frame.f_code.co_filename).name, trace.tb_lineno))
+        lines.append((Path(trace.tb_frame.f_code.co_filename), trace.tb_lineno))
         trace = trace.tb_next
-    mine = [one for one in lines if one[0] == own] or lines
-    return f"{mine[-1][0]}:{mine[-1][1]}" if mine else "-"
+    mine = [one for one in lines if str(one[0]) == own]
+    ours = [one for one in lines if Path(__file__).parent in one[0].parents]
+    chosen = (mine or ours or lines)[-1:]
+    return f"{chosen[0][0].name}:{chosen[0][1]}" if chosen else "-"
 
 
 def _expected_refusal(example: Example, found: list[Finding], where: str) -> list[Finding]:

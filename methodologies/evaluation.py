@@ -142,7 +142,12 @@ def _shaped(name: str, values: Array, strata: int, by_stratum: bool) -> Array:
 
 def _in_unit(term: Term, values: Array) -> Array:
     """The values in the unit that the term declares; a quantity of another dimension is refused."""
-    return quantity(magnitude(values, term.unit), term.unit) if is_quantity(values) else values
+    if not is_quantity(values):
+        return values
+    try:
+        return quantity(magnitude(values, term.unit), term.unit)
+    except (TypeError, ValueError) as error:
+        raise Broken(f"{term.name}: {values.units}; {term.unit}") from error
 
 
 def _with_noise(methodology: Methodology, gross: Mapping[str, Array], noise: Noise) -> dict[str, Array]:

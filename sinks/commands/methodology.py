@@ -61,7 +61,7 @@ def check(target: str, no_plugins: bool) -> None:
         click.echo(report(where, loaded, findings, language))
         bad |= loaded is None or bool(errors(findings))
     if bad:
-        raise InputError(finding("E-METHOD-24", target, target=Path(target).name))
+        raise InputError(finding("E-METHOD-24", Path(target).name, target=Path(target).name))
 
 
 def _checked(target: str, plugins: bool) -> list[tuple[str, Loaded | None, list[Finding]]]:
