@@ -156,10 +156,12 @@ def quantify(path: Path, roots: Sequence[str] = (), plugins: bool = True) -> Res
     frames, found = _with_areas(frames, boundary)
     stop_on_errors(reader.findings + found)
     tables = _tables(project, loaded.methodology, frames, boundary)
-    central = DrawnParameters(parameters)
-    _check_conditions(project, loaded.methodology, tables, central, path.name)
     drawn = DrawnParameters(parameters, project.project.draws, project.project.seed)
-    evaluation, trace = _evaluate(loaded, tables, drawn, project.project.seed, path.name)
+    try:
+        _check_conditions(project, loaded.methodology, tables, DrawnParameters(parameters), path.name)
+        evaluation, trace = _evaluate(loaded, tables, drawn, project.project.seed, path.name)
+    except InputError as error:
+        raise InputError([*reader.findings, *found, *error.findings]) from error
     whole, vintages, by_league = _whole_tonnes(project, evaluation, boundary, list(tables["strata"]["stratum"]))
     return Result(
         project=project, folder=folder, loaded=loaded, boundary=boundary, tables=tables, frames=frames, parameters=drawn, evaluation=evaluation,
@@ -182,6 +184,8 @@ def _read_inputs(project: Project, methodology: Methodology, reader: Reader, whe
     frames: dict[str, pd.DataFrame] = {}
     for name in sorted(set(project.tables) - set(methodology.tables)):
         reader.findings.append(finding("E-QUANT-16", f"{where}: tables.{name}", name=name, known=", ".join(sorted(methodology.tables))))
+    if project.inventory is not None and not methodology.allows_inventory:
+        reader.findings.append(finding("E-QUANT-26", f"{where}: inventory", methodology=methodology.id))
     for name, table in methodology.tables.items():
         frame = _read_one(project, methodology, name, table, reader, where)
         if frame is not None:

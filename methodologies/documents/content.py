@@ -160,7 +160,7 @@ def _first_page(result: Result) -> Iterator[Block]:
     ]
     yield Paragraph(words=pair("unverified", n=len(rows)), label=True)
     heads = [pair(f"head.{name}") for name in ("id", "name", "value", "unit", "verify", "tag", "source")]
-    yield Grid(name="unverified", words=pair("grid.unverified"), heads=heads, rows=rows, widths=(24, 27, 9, 14, 8, 7, 11), decimals=6)
+    yield Grid(name="unverified", words=pair("grid.unverified"), heads=heads, rows=rows, widths=(23, 26, 9, 13, 9, 8, 12), decimals=6)
     note = result.methodology.note, result.methodology.note_en
     if any(note):
         yield Paragraph(words=note)
@@ -409,7 +409,7 @@ def _parameters(result: Result) -> Grid:
         for row in result.equations.sort_values(["verified", "id"], kind="stable").itertuples()
     ]
     heads = [pair(f"head.{name}") for name in ("id", "name", "value", "unit", "range", "source", "tag", "verified")]
-    return Grid(name="parameters", words=pair("grid.parameters"), heads=heads, rows=rows, widths=(17, 18, 8, 11, 9, 25, 6, 6), decimals=6)
+    return Grid(name="parameters", words=pair("grid.parameters"), heads=heads, rows=rows, widths=(16, 17, 10, 11, 10, 21, 8, 7), decimals=6)
 
 
 def _used(result: Result) -> pd.DataFrame:

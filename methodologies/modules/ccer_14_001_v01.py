@@ -88,6 +88,8 @@ def quantify(tables: Tables, parameters: Parameters, draw_axis: int) -> Mapping[
 def _cover_stock(tables: Tables, parameters: Parameters, column: str) -> Array:
     """Shrubs by crown cover [tCO2e] (equation 1.4)."""
     cover = np.nan_to_num(tables["strata"][column])
+    if not bool((cover > 0.0 * cover).any()):
+        return parameters("no_density") * as_row(tables["strata"]["area_ha"])
     names = list(tables["strata"]["stratum"])
     biomass = shrubs.biomass_of_cover(
         as_row(cover), parameters("shrub_biomass_ratio"), parameters("forest_biomass"), parameters("least_shrub_cover"), at=names

@@ -55,9 +55,10 @@ def counted_fires(burnt: Array, burnt_in_year: Array, project_area: Array, least
 def gases_of_strata(tables: Tables, parameters: Parameters) -> Array:
     """CH4 and N2O of the fires that count, per stratum [tCO2e], from the tables ``fires`` and ``site``."""
     strata, fires = tables["strata"], tables["fires"]
+    if not len(fires["stratum"]):
+        return parameters("no_density") * as_row(strata["area_ha"])
     climate = tables["site"]["climate"][0] if len(tables["site"]["climate"]) else ""
-    by_year = {year: fires["burnt_ha"][fires["year"] == year].sum() for year in sorted(set(fires["year"].tolist()))}
-    in_year = np.stack([by_year[year] for year in fires["year"].tolist()]) if by_year else fires["burnt_ha"]
+    in_year = np.stack([fires["burnt_ha"][fires["year"] == year].sum() for year in fires["year"].tolist()])
     burnt = counted_fires(
         as_row(fires["burnt_ha"]), as_row(in_year), strata["area_ha"].sum(), parameters("fire_least_share"), at=list(fires["stratum"])
     )

@@ -218,9 +218,10 @@ def _tree_cells(tables: Tables, parameters: Parameters, measured: Mapping[str, A
 
 def _needing_ratio(species: Array) -> Array:
     """The species whose roots need a ratio; the others ask for that of any species that has one, and do not use it."""
-    needing = [one for one in species.tolist() if "root" not in regressions(tree_equations(), one)]
-    stand_in = needing[0] if needing else "larch"
-    return [one if one in needing else stand_in for one in species.tolist()]
+    named = species.tolist()
+    needing = {one for one in set(named) if "root" not in regressions(tree_equations(), one)}
+    stand_in = min(needing, default="larch")
+    return [one if one in needing else stand_in for one in named]
 
 
 def _volume_cells(tables: Tables, parameters: Parameters, measured: Mapping[str, Array]) -> tuple[Cells, Array]:
