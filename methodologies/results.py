@@ -14,8 +14,7 @@ from aoi.texts import Language, current_language, text
 from methodologies.contract import SIGNS
 from methodologies.parameters import PARAMETERS_USED, used_frame
 from methodologies.quantification import Result, content_id, interval
-from methodologies.tables import PARCELS, decimal, integer
-from methodologies.tables import text as text_column
+from methodologies.tables import PARCELS, decimal, integer, text_column
 from methodologies.tools.allometry import SHRUB_EQUATIONS
 from methodologies.tools.dates import shares_of_years
 from methodologies.trace import TRACE, Step, rows_of

@@ -20,8 +20,12 @@ XILINGOL = (116.0, 43.9)
 
 CCER_STATED = ("a", "b", "e", "f", "g", "h", "i", "uniqueness")
 CCER_SITE = {
-    "climate": "cool_temperate_dry", "precipitation_mm": 320.0, "years_not_forest": 8.0, "wetland_ha": 0.0, "shrubs_removed": 0.05,
-}  # fmt: skip
+    "climate": "cool_temperate_dry",
+    "precipitation_mm": 320.0,
+    "years_not_forest": 8.0,
+    "wetland_ha": 0.0,
+    "shrubs_removed": 0.05,
+}
 
 
 @dataclass(slots=True)
@@ -79,12 +83,19 @@ def project(folder: Path, areas: Mapping[str, float], methodology: str = "ccer_1
     write_boundary(folder / "parcels.gpkg", areas)
     config: dict[str, Any] = {
         "project": {
-            "id": "T-1", "title": "测试项目", "methodology": methodology, "start": "2021-03-01", "crediting_start": "2021-03-01",
-            "crediting_end": "2051-03-01", "invented": True, "draws": 0, **more,
+            "id": "T-1",
+            "title": "测试项目",
+            "methodology": methodology,
+            "start": "2021-03-01",
+            "crediting_start": "2021-03-01",
+            "crediting_end": "2051-03-01",
+            "invented": True,
+            "draws": 0,
+            **more,
         },
         "period": {"start": "2021-03-01", "end": "2026-03-01"},
         "boundary": {"file": "parcels.gpkg"},
-    }  # fmt: skip
+    }
     made = ProjectFolder(folder, config)
     if methodology == "ccer_14_001_v01":
         config["site"] = dict(CCER_SITE)
@@ -100,7 +111,9 @@ def write_boundary(path: Path, areas: Mapping[str, float], crs: str = "EPSG:4490
         side = (area * 1e4) ** 0.5
         shapes.append(box(left, south, left + side, south + side))
         left += side + 100
-    frame = geopandas.GeoDataFrame({"parcel": [f"K{place}" for place in range(1, len(areas) + 1)], "stratum": list(areas)}, geometry=shapes, crs=EQUAL_AREA)
+    frame = geopandas.GeoDataFrame(
+        {"parcel": [f"K{place}" for place in range(1, len(areas) + 1)], "stratum": list(areas)}, geometry=shapes, crs=EQUAL_AREA
+    )
     path.unlink(missing_ok=True)
     frame.to_file(path, engine="pyogrio")
 
@@ -129,8 +142,10 @@ def volumes(first: Sequence[float], second: Sequence[float], species: str = "落
 CHIFENG = (118.62, 42.31)
 """A place inside 赤峰市; the outlines below are drawn for the test and belong to nobody."""
 STRATA = {
-    "L1": ("落叶松", "2021-04-20", 20), "P1": ("樟子松", "2021-04-25", 20), "C1": ("柠条", "2021-05-05", 14),
-}  # fmt: skip
+    "L1": ("落叶松", "2021-04-20", 20),
+    "P1": ("樟子松", "2021-04-25", 20),
+    "C1": ("柠条", "2021-05-05", 14),
+}
 
 
 def afforestation(folder: Path, draws: int = 2000) -> ProjectFolder:
@@ -145,7 +160,9 @@ def afforestation(folder: Path, draws: int = 2000) -> ProjectFolder:
     trees, shrubs = _plants(rows, generator)
     _workbook(folder / "每木检尺.xlsx", trees)
     made.config["tables"]["trees"] = "每木检尺.xlsx#每木检尺"
-    text = "样地,期次,株号,灌木种,冠幅东西（m）,冠幅南北（m）,株高（米）,代表株数\n" + "".join(",".join(map(str, row)) + "\n" for row in shrubs)
+    text = "样地,期次,株号,灌木种,冠幅东西（m）,冠幅南北（m）,株高（米）,代表株数\n" + "".join(
+        ",".join(map(str, row)) + "\n" for row in shrubs
+    )
     (folder / "灌木.csv").write_bytes(text.encode("gb18030"))
     made.config["tables"]["shrubs"] = "灌木.csv"
     return made
@@ -154,19 +171,39 @@ def afforestation(folder: Path, draws: int = 2000) -> ProjectFolder:
 def _afforestation_config(draws: int) -> dict[str, Any]:
     return {
         "project": {
-            "id": "IM-INVENTED-054", "title": "赤峰市造林碳汇示例项目（虚构）", "owner": "某林场（虚构）", "methodology": "ccer_14_001_v01", "start": "2021-04-15",
-            "crediting_start": "2021-04-15", "crediting_end": "2051-04-15", "application": "2026-03-01", "invented": True, "draws": draws, "seed": 54,
+            "id": "IM-INVENTED-054",
+            "title": "赤峰市造林碳汇示例项目（虚构）",
+            "owner": "某林场（虚构）",
+            "methodology": "ccer_14_001_v01",
+            "start": "2021-04-15",
+            "crediting_start": "2021-04-15",
+            "crediting_end": "2051-04-15",
+            "application": "2026-03-01",
+            "invented": True,
+            "draws": draws,
+            "seed": 54,
         },
         "period": {"start": "2021-04-15", "end": "2025-10-15"},
         "boundary": {"file": "parcels.gpkg"},
-        "site": {"climate": "cool_temperate_dry", "precipitation_mm": 372.0, "years_not_forest": 11.0, "wetland_ha": 0.0, "shrubs_removed": 0.03},
+        "site": {
+            "climate": "cool_temperate_dry",
+            "precipitation_mm": 372.0,
+            "years_not_forest": 11.0,
+            "wetland_ha": 0.0,
+            "shrubs_removed": 0.03,
+        },
         "conditions": {id: {"met": True, "evidence": f"附件 {number}（虚构）"} for number, id in enumerate(CCER_STATED, start=1)},
         "documents": {
-            "location": "内蒙古自治区赤峰市，五个地块，界线为示例绘制。", "technique": "穴状整地，裸根苗与容器苗造林，围栏封育三年。", "ownership": "国有林场，不动产权证（虚构）。",
-            "environment": "不施化肥，不使用除草剂；防风固沙。", "public_comments": "公示期内未收到意见（虚构）。", "changes": "无重大变更。", "staff": "外业两组，内业一组，复测 10% 样地。",
+            "location": "内蒙古自治区赤峰市，五个地块，界线为示例绘制。",
+            "technique": "穴状整地，裸根苗与容器苗造林，围栏封育三年。",
+            "ownership": "国有林场，不动产权证（虚构）。",
+            "environment": "不施化肥，不使用除草剂；防风固沙。",
+            "public_comments": "公示期内未收到意见（虚构）。",
+            "changes": "无重大变更。",
+            "staff": "外业两组，内业一组，复测 10% 样地。",
             "expected_tCO2e_per_year": 900.0,
         },
-    }  # fmt: skip
+    }
 
 
 def _outlines(path: Path, generator: np.random.Generator) -> dict[str, list[Any]]:
@@ -175,7 +212,9 @@ def _outlines(path: Path, generator: np.random.Generator) -> dict[str, list[Any]
     rows = []
     for number, (stratum, radius) in enumerate((("L1", 900.0), ("L1", 600.0), ("P1", 1000.0), ("P1", 500.0), ("C1", 850.0)), start=1):
         angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        reach = radius * (1 + sum(generator.uniform(-0.2, 0.2) / wave * np.cos(wave * angle + generator.uniform(0, 6)) for wave in range(2, 6)))
+        reach = radius * (
+            1 + sum(generator.uniform(-0.2, 0.2) / wave * np.cos(wave * angle + generator.uniform(0, 6)) for wave in range(2, 6))
+        )
         lon = CHIFENG[0] + 0.04 * number + reach * np.cos(angle) / 82_000
         lat = CHIFENG[1] + 0.01 * (number % 2) + reach * np.sin(angle) / 111_000
         shape = Polygon(np.round(np.column_stack((lon, lat)), 7))
@@ -198,7 +237,16 @@ def _plots(shapes: Mapping[str, list[Any]], generator: np.random.Generator) -> l
                 lon, lat = (round(float(generator.uniform(*ends)), 6) for ends in ((west, east), (south, north)))
                 if shape.contains(Point(lon, lat)):
                     break
-            rows.append({"plot": f"{stratum}-{number:02d}", "stratum": stratum, "parcel": parcel, "plot_area_m2": 100.0 if stratum == "C1" else 600.0, "lon": lon, "lat": lat})
+            rows.append(
+                {
+                    "plot": f"{stratum}-{number:02d}",
+                    "stratum": stratum,
+                    "parcel": parcel,
+                    "plot_area_m2": 100.0 if stratum == "C1" else 600.0,
+                    "lon": lon,
+                    "lat": lat,
+                }
+            )
     return rows
 
 

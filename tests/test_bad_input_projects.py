@@ -12,12 +12,14 @@ from itertools import pairwise
 import openpyxl
 import pytest
 from plugins import install, on_path
-from projects import CCER_STATED, afforestation, plots, project, volumes
+from projects import CCER_STATED, afforestation, plots, project, volumes, write_boundary
+
+from shapely import box
 
 from aoi.findings import InputError
 from methodologies.project import read_project
 from methodologies.spreadsheets import column_names
-from methodologies.tools.woody import TREES
+from methodologies.tables import TREES
 
 HEADS = ["样地", "期次", "树种", "每公顷蓄积（m³/ha）"]
 
@@ -71,8 +73,15 @@ def test_chinese_heads_with_units(tmp_path):
     accepted(larch(tmp_path))
 
 
-@pytest.mark.parametrize("heads", [["样地", "期次", "树种", "每公顷蓄积"], ["plot", "survey", "species", "volume_m3_ha"], ["Plot", "Survey", "Species", "Volume over bark (m3 ha-1)"],
-                                   ["样地 ", " 期次", "树种", "每公顷蓄积(立方米/公顷)"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ["样地", "期次", "树种", "每公顷蓄积"],
+        ["plot", "survey", "species", "volume_m3_ha"],
+        ["Plot", "Survey", "Species", "Volume over bark (m3 ha-1)"],
+        ["样地 ", " 期次", "树种", "每公顷蓄积(立方米/公顷)"],
+    ],
+)
 def test_heads_as_people_write_them(tmp_path, heads):
     made = larch(tmp_path)
     book(made, heads=heads)
@@ -227,7 +236,9 @@ def test_a_date_cell_is_a_date(tmp_path):
 
 def test_names_that_would_be_formulas(tmp_path):
     made = larch(tmp_path)
-    (made.folder / "strata.csv").write_text('stratum,area_ha,species,planting_date\nS1,350,"=HYPERLINK(""http://x"")",2021-05-01\n', encoding="utf-8")
+    (made.folder / "strata.csv").write_text(
+        'stratum,area_ha,species,planting_date\nS1,350,"=HYPERLINK(""http://x"")",2021-05-01\n', encoding="utf-8"
+    )
     told(made, "E-TABLE-10")
 
 
@@ -278,10 +289,16 @@ def test_ten_thousand_trees(tmp_path):
     made.table("plots", plots({"S1": 50}))
     generator = random.Random(1)
     rows = [
-        {"plot": f"P{1 + number % 50}", "survey": 2, "tree": number, "species": ("落叶松", "樟子松")[number % 2], "dbh_cm": round(generator.uniform(3, 9), 1),
-         "height_m": round(generator.uniform(2, 6), 1)}
+        {
+            "plot": f"P{1 + number % 50}",
+            "survey": 2,
+            "tree": number,
+            "species": ("落叶松", "樟子松")[number % 2],
+            "dbh_cm": round(generator.uniform(3, 9), 1),
+            "height_m": round(generator.uniform(2, 6), 1),
+        }
         for number in range(10_000)
-    ]  # fmt: skip
+    ]
     made.table("trees", rows)
     start = time.monotonic()
     said = made.quantify("--no-documents")
@@ -363,10 +380,18 @@ def test_an_inventory_without_parcels(tmp_path):
     made = project(tmp_path, {"S1": 40.0}, "planted_shrubland")
     made.config["inventory"] = {"run": "run"}
     made.config["site"] = {"climate": "cool_temperate_dry", "precipitation_mm": 300.0, "groundwater_falling": False}
-    made.config["conditions"] = {id: {"met": True, "evidence": "x"} for id in ("tenure", "not_wetland", "activity", "matching", "grazing", "uniqueness")}
+    made.config["conditions"] = {
+        id: {"met": True, "evidence": "x"} for id in ("tenure", "not_wetland", "activity", "matching", "grazing", "uniqueness")
+    }
     made.table("strata", [{"stratum": "S1", "species": "柠条", "land_before": "planted_shrub", "management": "enclosure"}])
     made.table("plots", plots({"S1": 3}))
-    made.table("shrubs", [{"plot": f"P{plot}", "survey": 2, "shrub": "1", "species": "柠条", "crown_1_m": 0.9, "crown_2_m": 0.8, "height_m": 1.0} for plot in (1, 2, 3)])
+    made.table(
+        "shrubs",
+        [
+            {"plot": f"P{plot}", "survey": 2, "shrub": "1", "species": "柠条", "crown_1_m": 0.9, "crown_2_m": 0.8, "height_m": 1.0}
+            for plot in (1, 2, 3)
+        ],
+    )
     told(made, "E-FILE-01")
     write_run(made.folder / "run", {})
     told(made, "E-QUANT-24")
@@ -385,11 +410,21 @@ def write_run(folder, series):
     zones = [{"zone": "152500", "zone_set": "leagues", "name_zh": "锡林郭勒盟", "name_en": "Xilingol"}]
     zones += [{"zone": f"152500.{parcel}", "zone_set": "parcels", "name_zh": parcel, "name_en": parcel} for parcel in series]
     rows = [
-        {"zone": f"152500.{parcel}", "year": year, "ecosystem": "forest", "land_class": "shrubland", "pool": "aboveground_biomass", "soil_depth_cm": 0, "area_ha": 10.0,
-         "missing_ha": 0.0, "stock_tC": density * 10, "value_flag": "V"}
+        {
+            "zone": f"152500.{parcel}",
+            "year": year,
+            "ecosystem": "forest",
+            "land_class": "shrubland",
+            "pool": "aboveground_biomass",
+            "soil_depth_cm": 0,
+            "area_ha": 10.0,
+            "missing_ha": 0.0,
+            "stock_tC": density * 10,
+            "value_flag": "V",
+        }
         for parcel, densities in series.items()
         for year, density in zip((2018, 2020, 2022), densities, strict=True)
-    ]  # fmt: skip
+    ]
     (folder / "tables").mkdir(parents=True, exist_ok=True)
     ZONES.write(ZONES.frame(zones), folder / "tables" / "zones.csv")
     STOCKS.write(STOCKS.frame(rows), folder / "tables" / "stocks.csv")
@@ -491,7 +526,11 @@ def test_the_whole_project_by_hand(whole):
         if species == "落叶松":
             mass, fraction = sum(a * x**b for a, b in larch_parts), 0.521
         else:
-            above = 2.718281828459045 ** -1.33642 * dbh**1.05457 + 2.718281828459045 ** -2.51434 * dbh**1.5922 + 2.718281828459045 ** -1.87871 * x**0.74238
+            above = (
+                2.718281828459045**-1.33642 * dbh**1.05457
+                + 2.718281828459045**-2.51434 * dbh**1.5922
+                + 2.718281828459045**-1.87871 * x**0.74238
+            )
             mass, fraction = above * 1.241, 0.522
         sums[plot, survey] = sums.get((plot, survey), 0.0) + mass * fraction
     total = 0.0
@@ -499,7 +538,9 @@ def test_the_whole_project_by_hand(whole):
         named = [f"{stratum}-{number:02d}" for number in range(1, 21)]
         changes = [(sums[plot, 2] - sums[plot, 1]) / 1000 / 0.06 * 44 / 12 for plot in named]
         total += areas[stratum] * sum(changes) / 20
-    before = float(next(row for row in made.rows("deductions") if row["deduction"] == "precision" and row["term"] == "dC_TREE")["before_tCO2e"])
+    before = float(
+        next(row for row in made.rows("deductions") if row["deduction"] == "precision" and row["term"] == "dC_TREE")["before_tCO2e"]
+    )
     rows = [float(row["before_tCO2e"]) for row in made.rows("deductions") if row["deduction"] == "precision" and row["term"] == "dC_TREE"]
     assert sum(rows) == pytest.approx(total, rel=1e-9, abs=1e-3)
     assert before in rows
@@ -537,3 +578,24 @@ def test_tables_of_results_keep_their_declarations(whole):
         assert {row["table"] for row in csv.DictReader(handle)} >= {"quantifications", "trace", "results", "deductions", "conditions"}
     assert all(one < other for one, other in pairwise(sorted(frame["vintage"].unique())))
     assert CCER_STATED
+
+
+def test_a_parcel_on_the_outline_of_the_region(tmp_path):
+    """Built-in outlines are not surveyed: a parcel partly outside is told, and goes to its league whole."""
+    from aoi.leagues import leagues
+
+    outline = leagues().geometries[leagues().index("152900")]
+    ring = max(outline.geoms if hasattr(outline, "geoms") else [outline], key=lambda part: part.area).exterior
+    places = (
+        point
+        for point in ring.coords
+        if 0.2 < outline.intersection(box(point[0], point[1], point[0] + 0.023, point[1] + 0.017)).area / 0.000391 < 0.8
+    )
+    lon, lat = next(place[:2] for place in places if place[0] < 98)
+    made = larch(tmp_path)
+    write_boundary(made.folder / "parcels.gpkg", {"S1": 350.0}, place=(lon, lat))
+    said = made.quantify("--json")
+    assert said.code == 0, said.out
+    assert said.ids == ["W-QUANT-01"]
+    assert {row["league"] for row in made.rows("quantifications")} == {"152900"}
+    assert made.value("dC_TREE") == pytest.approx(6747.150497, rel=1e-6)

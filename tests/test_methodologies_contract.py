@@ -57,9 +57,23 @@ def test_a_package_installed_from_another_folder_adds_a_methodology(tmp_path):
     write_template("willow_belts", tmp_path / "package", "柳树林带", "Willow belts")
     site = tmp_path / "site"
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(site), str(tmp_path / "package")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--target",
+            str(site),
+            str(tmp_path / "package"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     with on_path(site):
         found = discover()
@@ -77,20 +91,34 @@ def test_a_package_installed_from_another_folder_adds_a_methodology(tmp_path):
 
 def test_wrong_unit(tmp_path):
     """Carbon is not CO2: without the ratio the term is tC."""
-    found = refused(tmp_path / "site", "wrong_unit", (MODULE, "return co2_per_carbon * carbon_fraction", "return carbon_fraction"), (MODULE, "34.4666667", "9.4"),
-                    (MODULE, "31.02", "8.46"))  # fmt: skip
+    found = refused(
+        tmp_path / "site",
+        "wrong_unit",
+        (MODULE, "return co2_per_carbon * carbon_fraction", "return carbon_fraction"),
+        (MODULE, "34.4666667", "9.4"),
+        (MODULE, "31.02", "8.46"),
+    )
     one = the_one(found, "E-METHOD-08")
     assert "'tC' to 'tCO2'" in one.say("found", "en") or "tC" in one.say("found", "en")
 
 
 def test_per_hectare_is_not_total(tmp_path):
-    found = refused(tmp_path / "site", "per_hectare", (MODULE, "carbon_fraction * area * (after", "carbon_fraction * (after"), (MODULE, "34.4666667", "3.44666667"),
-                    (MODULE, "31.02", "3.102"))  # fmt: skip
+    found = refused(
+        tmp_path / "site",
+        "per_hectare",
+        (MODULE, "carbon_fraction * area * (after", "carbon_fraction * (after"),
+        (MODULE, "34.4666667", "3.44666667"),
+        (MODULE, "31.02", "3.102"),
+    )
     assert "tCO2e / ha" in the_one(found, "E-METHOD-08").say("found", "en")
 
 
 def test_mutating(tmp_path):
-    found = refused(tmp_path / "site", "mutating", (MODULE, '    strata = tables["strata"]\n', '    strata = tables["strata"]\n    strata["biomass_2_t_ha"][:] = 0.0\n'))
+    found = refused(
+        tmp_path / "site",
+        "mutating",
+        (MODULE, '    strata = tables["strata"]\n', '    strata = tables["strata"]\n    strata["biomass_2_t_ha"][:] = 0.0\n'),
+    )
     assert "module.py:" in the_one(found, "E-METHOD-09").say("found", "en")
 
 
@@ -155,7 +183,11 @@ def test_entry_point_of_another_name(tmp_path):
         (RETURN, '    return {"dC_BIOMASS": gain * float("nan"), "dC_BSL": 0.0 * gain}', "E-METHOD-11"),
         (RETURN, '    return {"dC_BIOMASS": gain.astype("float32"), "dC_BSL": 0.0 * gain}', "E-METHOD-11"),
         (RETURN, '    return {"dC_BIOMASS": gain * (1 + 1e-9 * __import__("random").random()), "dC_BSL": 0.0 * gain}', "E-METHOD-14"),
-        ('"biomass_1_t_ha", "期初生物量", "Biomass at the start, roots included", "t d.m. ha-1"', '"biomass_1_t_ha", "期初生物量", "Biomass", "stones ha-1"', "E-METHOD-12"),
+        (
+            '"biomass_1_t_ha", "期初生物量", "Biomass at the start, roots included", "t d.m. ha-1"',
+            '"biomass_1_t_ha", "期初生物量", "Biomass", "stones ha-1"',
+            "E-METHOD-12",
+        ),
         ("examples=(", "examples=() and (", "E-METHOD-13"),
         ('clause="土地权属清晰"', 'clause=""', "E-METHOD-15"),
         ('"biomass_2_t_ha": [12.0]', '"biomass_9": [12.0]', "E-METHOD-15"),
@@ -163,7 +195,7 @@ def test_entry_point_of_another_name(tmp_path):
         ('expected={"dC_BIOMASS": 34.4666667, "creditable": 31.02}', 'expected={}, broken=("land",)', "E-METHOD-07"),
         ('expected={"dC_BIOMASS": 34.4666667, "creditable": 31.02}', 'expected={}, refused="x"', "E-METHOD-07"),
     ],
-)  # fmt: skip
+)
 def test_what_keeps_a_module_out(tmp_path, old, new, id):
     assert the_one(refused(tmp_path / "site", "wrong_one", (MODULE, old, new)), id)
 
@@ -190,9 +222,11 @@ def test_an_id_that_nobody_has(tmp_path):
 
 def test_a_refusal_that_the_example_does_not_expect(tmp_path):
     found = refused(
-        tmp_path / "site", "refusing",
-        (MODULE, RETURN, '    raise Refusal("clause 7", "n = 2", "n >= 3")'), (MODULE, "Pool, Tables, Term", "Pool, Refusal, Tables, Term"),
-    )  # fmt: skip
+        tmp_path / "site",
+        "refusing",
+        (MODULE, RETURN, '    raise Refusal("clause 7", "n = 2", "n >= 3")'),
+        (MODULE, "Pool, Tables, Term", "Pool, Refusal, Tables, Term"),
+    )
     assert "clause 7" in the_one(found, "E-METHOD-20").say("expected", "en")
 
 
@@ -216,11 +250,19 @@ def artool14(error: str) -> tuple[tuple[str, str, str], ...]:
         (MODULE, "METHODOLOGY = Methodology(", code),
         (MODULE, "from methodologies.tools import woody", "import numpy as np\n\nfrom methodologies.tools import deductions, woody"),
         (MODULE, RETURN, '    return {"dC_BIOMASS": gain, "dC_BSL": 0.0 * gain, "u_dC": np.full((1, 1), 0.22)}'),
-        (MODULE, "    quantify=quantify,", '    quantify=quantify,'),
-        (MODULE, '        Term(name="dC_BSL"', '        Term(name="u_dC", role="memo", unit="-", title="相对误差", title_en="relative error"),\n        Term(name="dC_BSL"'),
-        (MODULE, "deductions=(Deduction(", 'deductions=(Deduction(id="error", kind="uncertainty", change=deduct, clause="附录 2", clause_en="appendix 2"), Deduction('),
+        (MODULE, "    quantify=quantify,", "    quantify=quantify,"),
+        (
+            MODULE,
+            '        Term(name="dC_BSL"',
+            '        Term(name="u_dC", role="memo", unit="-", title="相对误差", title_en="relative error"),\n        Term(name="dC_BSL"',
+        ),
+        (
+            MODULE,
+            "deductions=(Deduction(",
+            'deductions=(Deduction(id="error", kind="uncertainty", change=deduct, clause="附录 2", clause_en="appendix 2"), Deduction(',
+        ),
         (MODULE, '{"dC_BIOMASS": 34.4666667, "creditable": 31.02}', f'{{"dC_BIOMASS": {expected!r}}}'),
-    )  # fmt: skip
+    )
 
 
 def test_artool14_by_its_text_loads(tmp_path):
@@ -341,10 +383,16 @@ def test_draws_are_the_same_for_any_company():
 @pytest.mark.parametrize(
     ("text", "dimension"),
     [
-        ("t d.m. ha-1 yr-1", "[dry_matter] / [area] / [time]"), ("tC (t d.m.)-1", "[carbon] / [dry_matter]"), ("t d.m. m-3", "[dry_matter] / [volume]"),
-        ("-", "dimensionless"), ("kg CH4 (t d.m.)-1", "[methane] / [dry_matter]"), ("t kg-1", "dimensionless"), ("ha m-2", "dimensionless"), ("SU ha-1", "[sheep_units] / [area]"),
+        ("t d.m. ha-1 yr-1", "[dry_matter] / [area] / [time]"),
+        ("tC (t d.m.)-1", "[carbon] / [dry_matter]"),
+        ("t d.m. m-3", "[dry_matter] / [volume]"),
+        ("-", "dimensionless"),
+        ("kg CH4 (t d.m.)-1", "[methane] / [dry_matter]"),
+        ("t kg-1", "dimensionless"),
+        ("ha m-2", "dimensionless"),
+        ("SU ha-1", "[sheep_units] / [area]"),
     ],
-)  # fmt: skip
+)
 def test_units_of_the_field(text, dimension):
     assert str(unit_of(text).dimensionality) == dimension
 

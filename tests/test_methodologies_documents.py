@@ -13,18 +13,50 @@ from projects import ProjectFolder, plots, project, volumes
 
 from methodologies.documents import DESIGN, REPORT, TABLES
 
-PDD = ["1 项目描述", "1.1 项目概况", "1.2 技术与措施", "1.3 地理位置与边界", "1.4 业主与权属", "2 方法学应用", "2.1 适用条件论证", "2.2 边界、碳层与碳库", "2.3 基准线与额外性",
-       "2.4 减排量计算", "2.5 数据与参数", "2.6 监测计划", "3 计入期", "4 环境影响与可持续发展", "5 公众意见", "附件"]  # fmt: skip
-ERR = ["1 项目概述", "2 实施情况与变更", "3 监测系统与人员", "4 数据与参数", "4.1 固定参数", "4.2 监测数据", "5 核算", "5.1 基准线、项目与泄漏", "5.2 分碳层结果",
-       "5.3 不确定性与扣减", "5.4 年度分配", "6 与事前对比".replace("对比", "估算对比"), "附件"]  # fmt: skip
+PDD = [
+    "1 项目描述",
+    "1.1 项目概况",
+    "1.2 技术与措施",
+    "1.3 地理位置与边界",
+    "1.4 业主与权属",
+    "2 方法学应用",
+    "2.1 适用条件论证",
+    "2.2 边界、碳层与碳库",
+    "2.3 基准线与额外性",
+    "2.4 减排量计算",
+    "2.5 数据与参数",
+    "2.6 监测计划",
+    "3 计入期",
+    "4 环境影响与可持续发展",
+    "5 公众意见",
+    "附件",
+]
+ERR = [
+    "1 项目概述",
+    "2 实施情况与变更",
+    "3 监测系统与人员",
+    "4 数据与参数",
+    "4.1 固定参数",
+    "4.2 监测数据",
+    "5 核算",
+    "5.1 基准线、项目与泄漏",
+    "5.2 分碳层结果",
+    "5.3 不确定性与扣减",
+    "5.4 年度分配",
+    "6 与事前对比".replace("对比", "估算对比"),
+    "附件",
+]
 
 
 def hostile(folder):
     """A project whose words would be formulas, markup or commands elsewhere."""
     made = project(folder, {"S1": 350.0}, title="<b>林</b> & =1+1", owner="@SUM(A1)")
-    made.config["documents"] = {"location": "=HYPERLINK(\"http://x\",\"y\")", "technique": "<script>alert(1)</script>"}
+    made.config["documents"] = {"location": '=HYPERLINK("http://x","y")', "technique": "<script>alert(1)</script>"}
     made.config["conditions"]["b"]["evidence"] = "=cmd|' /C calc'!A0"
-    made.table("strata", [{"stratum": "S1", "area_ha": 350.0, "species": "落叶松", "planting_date": "2021-05-01", "expected_mean": 55, "expected_sd": 22}])
+    made.table(
+        "strata",
+        [{"stratum": "S1", "area_ha": 350.0, "species": "落叶松", "planting_date": "2021-05-01", "expected_mean": 55, "expected_sd": 22}],
+    )
     made.table("plots", plots({"S1": 3}))
     made.table("volumes", volumes([85.0, 80.0, 90.0], [97.0, 94.0, 102.0]))
     return made
@@ -115,10 +147,30 @@ def test_first_sheets_of_the_workbook(made):
 
 
 def test_drafts_are_labelled_on_every_output(tmp_path):
-    made = project(tmp_path, {"A": 100.0}, "grassland_protection", start="2020-12-31", crediting_start="2020-12-31", crediting_end="2050-12-31", invented=False)
+    made = project(
+        tmp_path,
+        {"A": 100.0},
+        "grassland_protection",
+        start="2020-12-31",
+        crediting_start="2020-12-31",
+        crediting_end="2050-12-31",
+        invented=False,
+    )
     made.config["conditions"] = {id: {"met": True, "evidence": "附件"} for id in ("plan", "conversion", "tenure", "stocking", "uniqueness")}
-    made.table("strata", [{"stratum": "A", "practice_start": "2020-12-31", "route": "default", "climate": "cool_temperate_dry", "soil": "HAC", "level_before": "high_intensity",
-                           "level_after": "nominal"}])  # fmt: skip
+    made.table(
+        "strata",
+        [
+            {
+                "stratum": "A",
+                "practice_start": "2020-12-31",
+                "route": "default",
+                "climate": "cool_temperate_dry",
+                "soil": "HAC",
+                "level_before": "high_intensity",
+                "level_after": "nominal",
+            }
+        ],
+    )
     said = made.quantify(lang="zh")
     assert said.code == 0, said.err
     assert "草案" in said.out
@@ -159,8 +211,19 @@ def test_without_documents(tmp_path):
 def test_another_office_opens_the_files(made, tmp_path):
     """LibreOffice turns the Word file into pages."""
     done = subprocess.run(
-        ["soffice", "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--convert-to", "pdf", "--outdir", str(tmp_path), str(made.out / REPORT)],
-        capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
+        [
+            "soffice",
+            "--headless",
+            f"-env:UserInstallation=file://{tmp_path}/profile",
+            "--convert-to",
+            "pdf",
+            "--outdir",
+            str(tmp_path),
+            str(made.out / REPORT),
+        ],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0
     assert (tmp_path / REPORT).with_suffix(".pdf").stat().st_size > 20_000

@@ -18,7 +18,9 @@ from methodologies.tools.allometry import shrub_equations, tree_equations
 ONE = np.array([1.0])
 
 
-@pytest.mark.parametrize("name", [*(f"methodologies.tools.{one.name}" for one in pkgutil.iter_modules(tools.__path__)), species.__name__, dimensions.__name__])
+@pytest.mark.parametrize(
+    "name", [*(f"methodologies.tools.{one.name}" for one in pkgutil.iter_modules(tools.__path__)), species.__name__, dimensions.__name__]
+)
 def test_examples_in_the_docstrings(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
@@ -29,11 +31,20 @@ def test_examples_in_the_docstrings(name):
 @pytest.mark.parametrize(
     ("key", "above", "roots"),
     [
-        ("white_birch", 68.33, 12.82), ("elm", 64.36, 31.02), ("chinese_pine", 67.03, 15.04), ("spruce", 51.90, 9.26), ("simon_poplar", 47.16, 12.63),
-        ("aspen", 45.86, 21.62), ("black_birch", 70.76, 31.45), ("needle_juniper", 59.80, 21.19), ("mongolian_oak", 126.73, 25.53), ("larch", 74.22, 20.74),
-        ("prince_rupprecht_larch", 61.66, 15.95), ("mongolian_pine", 64.49, 15.54),
+        ("white_birch", 68.33, 12.82),
+        ("elm", 64.36, 31.02),
+        ("chinese_pine", 67.03, 15.04),
+        ("spruce", 51.90, 9.26),
+        ("simon_poplar", 47.16, 12.63),
+        ("aspen", 45.86, 21.62),
+        ("black_birch", 70.76, 31.45),
+        ("needle_juniper", 59.80, 21.19),
+        ("mongolian_oak", 126.73, 25.53),
+        ("larch", 74.22, 20.74),
+        ("prince_rupprecht_larch", 61.66, 15.95),
+        ("mongolian_pine", 64.49, 15.54),
     ],
-)  # fmt: skip
+)
 def test_single_trees(key, above, roots):
     dbh, height, kind = 15 * ONE, 12 * ONE, np.array([key], dtype=object)
     mass = trees.tree_aboveground(dbh, height, kind)
@@ -66,7 +77,9 @@ def shrub(key, crown_area, height):
 def test_w1():
     cover = np.array([[0.45, 0.25, 0.04]])
     biomass = shrubs.biomass_of_cover(cover, 0.10, 61.0, 0.05)
-    assert shrubs.stock_of_shrubs(np.array([[700.0, 400.0, 100.0]]), biomass, 0.40, 0.47, 44 / 12).sum() == pytest.approx(6107.665667, rel=1e-9)
+    assert shrubs.stock_of_shrubs(np.array([[700.0, 400.0, 100.0]]), biomass, 0.40, 0.47, 44 / 12).sum() == pytest.approx(
+        6107.665667, rel=1e-9
+    )
 
 
 def test_w2():
@@ -132,9 +145,13 @@ def test_w8_difference_of_stocks_and_discounts():
     limits, shares = (0.10, 0.15, 0.20, 0.30), (0.25, 0.50, 0.75, 1.00)
     u = plots.difference_error(100_000 * ONE, 0.08, 118_000 * ONE, 0.07)
     assert u[0] == pytest.approx(0.63883478, abs=5e-9)
-    assert deductions.less_share_of_error(18_000 * ONE, u, deductions.artool14_share_of_error(u, limits, shares))[0] == pytest.approx(6500.973954, abs=1e-5)
+    assert deductions.less_share_of_error(18_000 * ONE, u, deductions.artool14_share_of_error(u, limits, shares))[0] == pytest.approx(
+        6500.973954, abs=1e-5
+    )
     change, error = 6747.150497 * ONE, 0.22 * ONE
-    assert deductions.less_share_of_error(change, error, deductions.artool14_share_of_error(error, limits, shares))[0] == pytest.approx(5633.870665, abs=1e-5)
+    assert deductions.less_share_of_error(change, error, deductions.artool14_share_of_error(error, limits, shares))[0] == pytest.approx(
+        5633.870665, abs=1e-5
+    )
     rates = [float(deductions.precision_rate(np.array([[one]]), (0.10, 0.20, 0.30), (0.06, 0.11))[0, 0]) for one in (0.14, 0.22)]
     assert [6747.150497 * (1 - one) for one in rates] == pytest.approx([6342.321468, 6004.963943], abs=2e-6)
     with pytest.raises(Refusal):
@@ -256,6 +273,9 @@ def test_tables_of_equations_carry_their_evidence():
     assert len(allometry.equations_of({"larch", "caragana_korshinskii"})) == 7
 
 
-@pytest.mark.parametrize(("name", "key"), [("柠条", "caragana_korshinskii"), ("Larix gmelinii", "larch"), ("BETULA PLATYPHYLLA", "white_birch"), ("未知", "未知")])
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("柠条", "caragana_korshinskii"), ("Larix gmelinii", "larch"), ("BETULA PLATYPHYLLA", "white_birch"), ("未知", "未知")],
+)
 def test_names_of_species(name, key):
     assert species.species_key(name) == key

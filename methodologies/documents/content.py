@@ -8,7 +8,7 @@ import pandas as pd
 
 from aoi.codes import league_names
 from aoi.texts import text
-from methodologies.contract import SIGNS
+from methodologies.contract import SIGNS, TERM_UNIT
 from methodologies.documents.blocks import Block, Document, Grid, Heading, Pair, Paragraph
 from methodologies.parameters import used_frame
 from methodologies.quantification import Result, interval
@@ -266,35 +266,40 @@ def _expected(result: Result) -> Iterator[Block]:
 
 
 def _by_stratum(result: Result) -> Iterator[Block]:
-    """Every term of the net removal per stratum after deductions, net and creditable; with plots, stocks and errors where there are any."""
+    """Plots, stocks and standard errors per stratum, then every term of the net removal after deductions, net and creditable."""
     terms = result.evaluation.terms
-    shown = [term for term in result.methodology.terms if term.role in SIGNS and term.name in terms and np.any(terms[term.name][0])]
-    memo = [
-        term
-        for term in result.methodology.terms
-        if term.role in ("memo", "standard_error") and term.name in terms and np.any(terms[term.name][0])
-    ]
+    shown = [term for term in result.methodology.terms if term.name in terms and np.any(terms[term.name][0])]
+    measured = [term for term in shown if term.role in ("memo", "standard_error") and term.unit == TERM_UNIT]
+    counted = [term for term in shown if term.role in SIGNS]
+    area = result.tables["strata"]["area_ha"]
     plots = result.frames.get("plots")
-    rows: list[list[Any]] = []
-    for place, stratum in enumerate(result.strata):
-        count = float((plots["stratum"] == stratum).sum()) if plots is not None else None
-        values = [float(np.broadcast_to(terms[term.name][0], (len(result.strata),))[place]) for term in [*memo, *shown]]
-        area = float(result.tables["strata"]["area_ha"][place])
-        rows.append([stratum, area, count, *values, float(result.evaluation.net[0][place]), float(result.evaluation.creditable[0][place])])
-    sums: list[Any] = ["合计 total", *[float(sum(row[column] or 0 for row in rows)) for column in range(1, len(rows[0]))]]
-    for number, term in enumerate(memo):
-        if term.role == "standard_error":
-            sums[3 + number] = float(np.sqrt(sum(float(row[3 + number] or 0) ** 2 for row in rows)))
-    heads = [
-        pair("head.stratum"),
-        pair("head.area"),
-        pair("head.plots"),
-        *((term.title, term.title_en) for term in [*memo, *shown]),
-        pair("head.net"),
-        pair("head.creditable"),
+    columns: list[tuple[Pair, list[Any], Any]] = [(pair("head.area"), area.tolist(), float(area.sum()))]
+    if plots is not None and len(plots):
+        number = [float((plots["stratum"] == stratum).sum()) for stratum in result.strata]
+        columns.append((pair("head.plots"), number, sum(number)))
+    for term in measured:
+        values = _values(result, terms[term.name][0])
+        whole = float(np.sqrt(np.sum(np.square(values)))) if term.role == "standard_error" else sum(values)
+        columns.append(((term.title, term.title_en), values, whole))
+    yield _columns_grid(result, "strata_measured", columns)
+    net = [((term.title, term.title_en), _values(result, terms[term.name][0])) for term in counted]
+    net += [
+        (pair("head.net"), _values(result, result.evaluation.net[0])),
+        (pair("head.creditable"), _values(result, result.evaluation.creditable[0])),
     ]
-    yield Grid(name="by_stratum", words=pair("grid.by_stratum"), heads=heads, rows=[*rows, sums], decimals=4)
+    yield _columns_grid(result, "by_stratum", [(head, values, sum(values)) for head, values in net])
     yield Paragraph(words=pair("by_stratum_note"))
+
+
+def _values(result: Result, central: Any) -> list[float]:
+    return [float(one) for one in np.broadcast_to(central, (len(result.strata),))]
+
+
+def _columns_grid(result: Result, name: str, columns: list[tuple[Pair, list[Any], Any]]) -> Grid:
+    """A table of strata with a row of totals."""
+    rows: list[list[Any]] = [[stratum, *(values[place] for _, values, _ in columns)] for place, stratum in enumerate(result.strata)]
+    rows.append(["合计 total", *(whole for _, _, whole in columns)])
+    return Grid(name=name, words=pair(f"grid.{name}"), heads=[pair("head.stratum"), *(head for head, _, _ in columns)], rows=rows)
 
 
 def _terms(result: Result) -> Iterator[Block]:
@@ -433,6 +438,8 @@ def _monitored(result: Result) -> Iterator[Block]:
     rows = []
     for name, table in result.methodology.tables.items():
         count = len(result.frames[name]) if name in result.frames else 0
+        if not count and name in result.methodology.optional:
+            continue
         for column in table.columns:
             if column.type == "decimal":
                 rows.append(

@@ -11,7 +11,7 @@ from methodologies.documents.blocks import Document, Grid, Heading, Pair, Paragr
 FIXED = datetime(2020, 1, 1)
 """Office files carry a date; it is always this one."""
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-_WIDE = 8
+_WIDE = 9
 """A table with more columns than this stands on a page in landscape."""
 
 

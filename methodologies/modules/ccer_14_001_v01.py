@@ -12,7 +12,7 @@ import numpy as np
 
 from aoi.table import Table
 from methodologies.contract import Array, Condition, Deduction, Example, Methodology, Parameters, Pool, Refusal, Rows, Tables, Term
-from methodologies.tables import DATE, STATED_AREA, STRATUM, decimal, flag, text
+from methodologies.tables import DATE, PLOTS, SHRUBS, STATED_AREA, STRATUM, TREES, VOLUMES, decimal, flag, text_column
 from methodologies.tools import fire, shrubs, soil, trees, woody
 from methodologies.tools.arrays import as_row
 from methodologies.tools.dates import calendar_time, from_number, parse, years_added
@@ -28,8 +28,8 @@ STRATA = Table(
     columns=(
         STRATUM,
         STATED_AREA,
-        text("species", "树种", "Species", needed=True, description="main species; Chinese or Latin name, or key"),
-        text("planting_date", "造林日期", "Planted on", pattern=DATE, needed=True),
+        text_column("species", "树种", "Species", needed=True, description="main species; Chinese or Latin name, or key"),
+        text_column("planting_date", "造林日期", "Planted on", pattern=DATE, needed=True),
         decimal(
             "cover_1",
             "期初灌木盖度",
@@ -53,7 +53,7 @@ SITE = Table(
     title_en="Site",
     row_per="the project",
     columns=(
-        text(
+        text_column(
             "climate",
             "气候带",
             "Climate",
@@ -559,10 +559,10 @@ METHODOLOGY = Methodology(
     tables={
         "strata": STRATA,
         "site": SITE,
-        "plots": woody.PLOTS,
-        "trees": woody.TREES,
-        "volumes": woody.VOLUMES,
-        "shrubs": woody.SHRUBS,
+        "plots": PLOTS,
+        "trees": TREES,
+        "volumes": VOLUMES,
+        "shrubs": SHRUBS,
         "fires": fire.FIRES,
     },
     optional=("plots", "trees", "volumes", "shrubs", "fires"),

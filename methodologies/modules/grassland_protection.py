@@ -12,7 +12,7 @@ import numpy as np
 
 from aoi.table import Table
 from methodologies.contract import Array, Condition, Deduction, Example, Methodology, Parameters, Pool, Refusal, Rows, Tables, Term
-from methodologies.tables import DATE, STATED_AREA, STRATUM, SURVEY, decimal, integer, text
+from methodologies.tables import DATE, PLOT, STATED_AREA, STRATUM, SURVEY, decimal, integer, text_column
 from methodologies.tools import deductions, leakage, plots, soil, woody
 from methodologies.tools.arrays import as_row, places, total
 from methodologies.tools.dates import calendar_time
@@ -30,8 +30,8 @@ STRATA = Table(
     columns=(
         STRATUM,
         STATED_AREA,
-        text("practice_start", "措施开始日期", "Practice since", pattern=DATE, needed=True),
-        text(
+        text_column("practice_start", "措施开始日期", "Practice since", pattern=DATE, needed=True),
+        text_column(
             "route",
             "核算途径",
             "Route",
@@ -39,10 +39,10 @@ STRATA = Table(
             choices=("default", "measured"),
             description="default: factors over twenty years; measured: cores at equal soil mass",
         ),
-        text("climate", "气候带", "Climate", needed=True, choices=CLIMATES),
-        text("soil", "土壤类型", "Soil", needed=True, choices=SOILS),
-        text("level_before", "项目前管理水平", "Management before", needed=True, choices=LEVELS),
-        text("level_after", "项目管理水平", "Management with the project", needed=True, choices=LEVELS),
+        text_column("climate", "气候带", "Climate", needed=True, choices=CLIMATES),
+        text_column("soil", "土壤类型", "Soil", needed=True, choices=SOILS),
+        text_column("level_before", "项目前管理水平", "Management before", needed=True, choices=LEVELS),
+        text_column("level_after", "项目管理水平", "Management with the project", needed=True, choices=LEVELS),
         decimal(
             "removed_SU",
             "移出牲畜",
@@ -54,8 +54,8 @@ STRATA = Table(
         ),
         decimal("absorbed_SU", "承载力内吸纳牲畜", "Stock absorbed within carrying capacity", "SU", minimum=0, optional=True),
         decimal("outside_SU_ha", "转入地载畜率", "Stocking rate of the land they go to", "SU ha-1", minimum=0.01, optional=True),
-        text("outside_before", "转入地原管理水平", "Management of that land before", choices=LEVELS, optional=True),
-        text("outside_after", "转入地后管理水平", "Management of that land after", choices=LEVELS, optional=True),
+        text_column("outside_before", "转入地原管理水平", "Management of that land before", choices=LEVELS, optional=True),
+        text_column("outside_after", "转入地后管理水平", "Management of that land after", choices=LEVELS, optional=True),
     ),
 )
 PLOTS = Table(
@@ -64,9 +64,9 @@ PLOTS = Table(
     title_en="Plots",
     row_per="permanent plot",
     columns=(
-        woody.PLOT,
-        text("stratum", "碳层", "Stratum", needed=True),
-        text("group", "组别", "Group", needed=True, choices=("project", "control")),
+        PLOT,
+        text_column("stratum", "碳层", "Stratum", needed=True),
+        text_column("group", "组别", "Group", needed=True, choices=("project", "control")),
         decimal("lon", "经度", "Longitude", "degree", minimum=-180, maximum=180, optional=True),
         decimal("lat", "纬度", "Latitude", "degree", minimum=-90, maximum=90, optional=True),
     ),
@@ -77,7 +77,7 @@ CORES = Table(
     title_en="Soil cores",
     row_per="plot, survey and layer",
     columns=(
-        woody.PLOT,
+        PLOT,
         SURVEY,
         integer("layer", "土层", "Layer", key=True, minimum=1, maximum=20, description="1 is the top"),
         decimal("soil_mass_g", "土芯干重", "Dry mass of soil", "g", needed=True, minimum=1),

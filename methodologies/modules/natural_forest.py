@@ -15,7 +15,7 @@ import numpy as np
 from aoi.table import Table
 from methodologies.contract import Array, Condition, Deduction, Example, Methodology, Parameters, Pool, Refusal, Rows, Tables, Term
 from methodologies.dimensions import regression
-from methodologies.tables import DATE, STATED_AREA, STRATUM, decimal, text
+from methodologies.tables import DATE, PLOTS, STATED_AREA, STRATUM, TREES, VOLUMES, decimal, text_column
 from methodologies.tools import fire, woody
 from methodologies.tools.arrays import as_row, group_sums, places
 from methodologies.tools.dates import calendar_time
@@ -31,9 +31,9 @@ STRATA = Table(
     columns=(
         STRATUM,
         STATED_AREA,
-        text("species", "优势树种", "Dominant species", needed=True, description="Chinese or Latin name, or key"),
-        text("origin", "起源", "Origin", needed=True, choices=("natural", "planted")),
-        text("curve", "生长曲线", "Growth curve", needed=True, description="type, age and site as in the table growth_curves"),
+        text_column("species", "优势树种", "Dominant species", needed=True, description="Chinese or Latin name, or key"),
+        text_column("origin", "起源", "Origin", needed=True, choices=("natural", "planted")),
+        text_column("curve", "生长曲线", "Growth curve", needed=True, description="type, age and site as in the table growth_curves"),
         decimal("age_yr", "期初林龄", "Age at the start of the period", "yr", needed=True, minimum=0, maximum=400),
     ),
 )
@@ -43,7 +43,7 @@ SITE = Table(
     title_en="Site",
     row_per="the project",
     columns=(
-        text(
+        text_column(
             "climate",
             "气候带",
             "Climate",
@@ -58,10 +58,10 @@ CURVES = Table(
     title_en="Growth curves of the baseline",
     row_per="curve and age",
     columns=(
-        text("curve", "生长曲线", "Curve", key=True),
+        text_column("curve", "生长曲线", "Curve", key=True),
         decimal("age_yr", "林龄", "Age", "yr", key=True, minimum=0, maximum=400),
         decimal("biomass_t_ha", "生物量（含根）", "Biomass with roots", "t d.m. ha-1", needed=True, minimum=0, maximum=1000),
-        text("source", "来源", "Source", needed=True, description="inventory plots of the same type, age and site"),
+        text_column("source", "来源", "Source", needed=True, description="inventory plots of the same type, age and site"),
     ),
 )
 ACTIVITIES = Table(
@@ -71,10 +71,10 @@ ACTIVITIES = Table(
     row_per="stratum, activity and date",
     columns=(
         STRATUM,
-        text("activity", "活动", "Activity", key=True, choices=("tending", "replanting", "fire_line", "pest_control")),
-        text("date", "日期", "Date", key=True, pattern=DATE),
+        text_column("activity", "活动", "Activity", key=True, choices=("tending", "replanting", "fire_line", "pest_control")),
+        text_column("date", "日期", "Date", key=True, pattern=DATE),
         decimal("area_ha", "面积", "Area", "ha", needed=True, minimum=0),
-        text("evidence", "凭证", "Evidence", needed=True),
+        text_column("evidence", "凭证", "Evidence", needed=True),
     ),
 )
 DISTURBANCES = Table(
@@ -84,8 +84,8 @@ DISTURBANCES = Table(
     row_per="stratum and date",
     columns=(
         STRATUM,
-        text("date", "日期", "Date", key=True, pattern=DATE),
-        text("kind", "类型", "Kind", needed=True, choices=("fire", "pest", "wind", "drought", "other")),
+        text_column("date", "日期", "Date", key=True, pattern=DATE),
+        text_column("kind", "类型", "Kind", needed=True, choices=("fire", "pest", "wind", "drought", "other")),
         decimal("area_ha", "面积", "Area", "ha", needed=True, minimum=0),
         decimal("lost_share", "损失比例", "Share of biomass lost", "-", needed=True, minimum=0, maximum=1),
     ),
@@ -270,9 +270,9 @@ METHODOLOGY = Methodology(
     tables={
         "strata": STRATA,
         "site": SITE,
-        "plots": woody.PLOTS,
-        "trees": woody.TREES,
-        "volumes": woody.VOLUMES,
+        "plots": PLOTS,
+        "trees": TREES,
+        "volumes": VOLUMES,
         "growth_curves": CURVES,
         "activities": ACTIVITIES,
         "disturbances": DISTURBANCES,

@@ -13,7 +13,7 @@ import numpy as np
 
 from aoi.table import Table
 from methodologies.contract import Array, Condition, Deduction, Example, Methodology, Parameters, Pool, Refusal, Tables, Term
-from methodologies.tables import INVENTORY, STATED_AREA, STRATUM, decimal, flag, integer, text
+from methodologies.tables import INVENTORY, PLOTS, SHRUBS, STATED_AREA, STRATUM, decimal, flag, integer, text_column
 from methodologies.tools import cycles, fire, woody
 from methodologies.tools.arrays import as_row, total
 from methodologies.tools.buffer import less_risk_share
@@ -29,8 +29,8 @@ STRATA = Table(
     columns=(
         STRATUM,
         STATED_AREA,
-        text("species", "灌木种", "Species", needed=True, description="main species; Chinese or Latin name, or key"),
-        text(
+        text_column("species", "灌木种", "Species", needed=True, description="main species; Chinese or Latin name, or key"),
+        text_column(
             "land_before",
             "项目前土地",
             "Land before the project",
@@ -38,8 +38,8 @@ STRATA = Table(
             choices=("planted_shrub", "non_forest"),
             description="planted_shrub: existing planted shrubland under management; non_forest: new planting",
         ),
-        text("management", "经营措施", "Management", needed=True, choices=("coppicing", "enclosure", "replanting")),
-        text("parcel_group", "配对组", "Matched group", optional=True, description="free text"),
+        text_column("management", "经营措施", "Management", needed=True, choices=("coppicing", "enclosure", "replanting")),
+        text_column("parcel_group", "配对组", "Matched group", optional=True, description="free text"),
     ),
 )
 SITE = Table(
@@ -48,7 +48,7 @@ SITE = Table(
     title_en="Site",
     row_per="the project",
     columns=(
-        text(
+        text_column(
             "climate",
             "气候带",
             "Climate",
@@ -77,8 +77,8 @@ INDEX = Table(
     row_per="stratum, group, unit and year",
     columns=(
         STRATUM,
-        text("group", "组别", "Group", key=True, choices=("project", "control")),
-        text("unit", "单元", "Unit", key=True),
+        text_column("group", "组别", "Group", key=True, choices=("project", "control")),
+        text_column("unit", "单元", "Unit", key=True),
         integer("year", "年份", "Year", key=True, minimum=1984, maximum=2200),
         decimal("index", "指数", "Index", "-", needed=True),
     ),
@@ -88,7 +88,7 @@ CONTROLS = Table(
     title_zh="对照地块",
     title_en="Control parcels of an inventory run",
     row_per="control parcel",
-    columns=(text("parcel", "地块", "Parcel", key=True), text("stratum", "碳层", "Stratum", needed=True)),
+    columns=(text_column("parcel", "地块", "Parcel", key=True), text_column("stratum", "碳层", "Stratum", needed=True)),
 )
 
 
@@ -314,8 +314,8 @@ METHODOLOGY = Methodology(
     tables={
         "strata": STRATA,
         "site": SITE,
-        "plots": woody.PLOTS,
-        "shrubs": woody.SHRUBS,
+        "plots": PLOTS,
+        "shrubs": SHRUBS,
         "cycle": CYCLE,
         "stocking_index": INDEX,
         "controls": CONTROLS,

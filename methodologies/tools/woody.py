@@ -5,98 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aoi.table import Table
 from methodologies.contract import Array, Parameters, Refusal, Tables, Term
-from methodologies.tables import STRATUM_OF, SURVEY, decimal, integer, text
 from methodologies.tools import deductions, plots, shrubs, trees
 from methodologies.tools.allometry import regressions, tree_equations
 from methodologies.tools.arrays import as_row, distinct, group_sums, places, total
 from methodologies.tools.buffer import less_risk_share
 
 Places = NDArray[np.int64]
-
-PLOT = text("plot", "样地", "Plot", key=True, pattern=r"[0-9A-Za-z_.\u4e00-\u9fff-]{1,64}")
-SPECIES = text("species", "树种", "Species", key=True, description="Chinese or Latin name, or key")
-
-PLOTS = Table(
-    name="plots",
-    title_zh="样地",
-    title_en="Plots",
-    row_per="permanent plot",
-    columns=(
-        PLOT,
-        STRATUM_OF,
-        text("parcel", "地块", "Parcel", optional=True),
-        decimal("plot_area_m2", "样地面积", "Plot area", "m2", needed=True, minimum=1),
-        decimal("lon", "经度", "Longitude", "degree", minimum=-180, maximum=180, optional=True),
-        decimal("lat", "纬度", "Latitude", "degree", minimum=-90, maximum=90, optional=True),
-        integer(
-            "plants_1",
-            "期初株数",
-            "Plants at the first survey",
-            minimum=0,
-            optional=True,
-            description="trees and shrubs recorded; checked where given",
-        ),
-        integer(
-            "plants_2",
-            "期末株数",
-            "Plants at the second survey",
-            minimum=0,
-            optional=True,
-            description="trees and shrubs recorded; checked where given",
-        ),
-    ),
-)
-TREES = Table(
-    name="trees",
-    title_zh="每木检尺",
-    title_en="Trees",
-    row_per="tree and survey",
-    columns=(
-        PLOT,
-        SURVEY,
-        text("tree", "树号", "Tree", key=True),
-        text("species", "树种", "Species", needed=True, description="Chinese or Latin name, or key"),
-        decimal("dbh_cm", "胸径", "Diameter at breast height", "cm", needed=True, minimum=0.1, maximum=300),
-        decimal("height_m", "树高", "Height", "m", needed=True, minimum=0.1, maximum=60),
-    ),
-)
-VOLUMES = Table(
-    name="volumes",
-    title_zh="样地蓄积",
-    title_en="Volumes",
-    row_per="plot, survey and species",
-    columns=(
-        PLOT,
-        SURVEY,
-        SPECIES,
-        decimal("volume_m3_ha", "每公顷蓄积", "Volume over bark", "m3 ha-1", needed=True, minimum=0, maximum=1500),
-    ),
-)
-SHRUBS = Table(
-    name="shrubs",
-    title_zh="灌木测量",
-    title_en="Shrubs",
-    row_per="plant and survey",
-    columns=(
-        PLOT,
-        SURVEY,
-        text("shrub", "株号", "Plant", key=True),
-        text("species", "灌木种", "Species", needed=True, description="Chinese or Latin name, or key"),
-        decimal("crown_1_m", "冠幅东西", "Crown diameter 1", "m", needed=True, minimum=0.01, maximum=20),
-        decimal("crown_2_m", "冠幅南北", "Crown diameter 2", "m", needed=True, minimum=0.01, maximum=20),
-        decimal("height_m", "株高", "Height", "m", needed=True, minimum=0.01, maximum=15),
-        integer(
-            "stands_for",
-            "代表株数",
-            "Plants that it stands for",
-            minimum=1,
-            optional=True,
-            description="plants in the plot that this one was measured for; 1 where empty",
-        ),
-    ),
-)
 
 
 def change_terms(*kinds: str) -> tuple[Term, ...]:
@@ -307,8 +222,8 @@ def refuse_outside_range(terms: Mapping[str, Array], parameters: Parameters, tab
 def error_of(terms: Mapping[str, Array], parameters: Parameters, name: str) -> Array:
     """Relative error of a change at the stated confidence, with n - M degrees of freedom; central row."""
     freedom = total(terms[f"df_{name}"][:1])
-    t_value = plots.t_quantile(parameters("precision_probability")[:1], np.maximum(freedom, 1.0))
-    return plots.relative_error(terms[name][:1], terms[f"se_{name}"][:1], t_value)
+    t_value = plots.t_quantile(parameters("precision_probability")[:1], np.maximum(freedom, 1.0), at=[name])
+    return plots.relative_error(terms[name][:1], terms[f"se_{name}"][:1], t_value, at=[name])
 
 
 def precision_deduction(terms: Mapping[str, Array], parameters: Parameters, tables: Tables) -> Mapping[str, Array]:
