@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from methodologies.contract import DRAWS, SIGNS, TERM_UNIT, Array, Broken, Columns, Methodology, Parameters, Refusal, Tables, Term
 from methodologies.dimensions import is_quantity, magnitude, quantity
+from methodologies.trace import equation
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ def evaluate(methodology: Methodology, tables: Tables, parameters: Parameters, n
             changed_terms = _step(step.id, step.change(terms, parameters, tables), declared, strata)
             stages.append(_stage(step.id, {name: terms[name] for name in changed_terms}, changed_terms))
             terms |= changed_terms
-    net = _net(methodology, terms, strata)
+    net = _net(methodology, terms, strata, list(tables["strata"]["stratum"]))
     creditable = net
     for step in methodology.deductions:
         if step.on == "net":
@@ -201,10 +202,17 @@ def _central(values: Array) -> Floats:
     return np.asarray(plain[0], dtype=np.float64)
 
 
-def _net(methodology: Methodology, terms: Mapping[str, Array], strata: int) -> Array:
+def _net(methodology: Methodology, terms: Mapping[str, Array], strata: int, names: Sequence[str]) -> Array:
     """Removals less emissions, baseline and leakage, (draws, strata)."""
-    signed = [SIGNS[term.role] * terms[term.name] for term in methodology.terms if term.role in SIGNS and term.name in terms]
-    return sum(signed[1:], start=signed[0]) if signed else np.zeros((1, strata))
+    signs = {term.name: SIGNS[term.role] for term in methodology.terms if term.role in SIGNS and term.name in terms}
+    return signed_sum(signs, at=names, **{name: terms[name] for name in signs}) if signs else np.zeros((1, strata))
+
+
+@equation("net", "tCO2e", "net = sum of removals - emissions - baseline - leakage", "METHODOLOGIES 1.7 (1.9, 1.11)")
+def signed_sum(signs: Mapping[str, float], **terms: Array) -> Array:
+    """Terms added up with their signs."""
+    signed = [signs[name] * values for name, values in terms.items()]
+    return sum(signed[1:], start=signed[0])
 
 
 def columns_of(table: Columns, units: Mapping[str, str]) -> Columns:

@@ -145,6 +145,7 @@ def quantify(path: Path, roots: Sequence[str] = (), plugins: bool = True) -> Res
     """
     project = read_project(path)
     folder = path.resolve().parent
+    _check_output(project, folder, path.name)
     loaded = find(project.project.methodology, plugins, folder)
     reader = Reader(folder, [folder / one for one in (*project.project.roots, *roots)])
     reader.path(path.name, path.name, "project")
@@ -162,12 +163,26 @@ def quantify(path: Path, roots: Sequence[str] = (), plugins: bool = True) -> Res
         evaluation, trace = _evaluate(loaded, tables, drawn, project.project.seed, path.name)
     except InputError as error:
         raise InputError([*reader.findings, *found, *error.findings]) from error
-    whole, vintages, by_league = _whole_tonnes(project, evaluation, boundary, list(tables["strata"]["stratum"]))
+    with keeping(trace):
+        whole, vintages, by_league = _whole_tonnes(project, evaluation, boundary, list(tables["strata"]["stratum"]))
     return Result(
         project=project, folder=folder, loaded=loaded, boundary=boundary, tables=tables, frames=frames, parameters=drawn, evaluation=evaluation,
         trace=trace, strata=list(tables["strata"]["stratum"]), issued=whole, vintages=vintages, by_league=by_league, inputs=reader.inputs,
         findings=reader.findings + found,
     )  # fmt: skip
+
+
+def _check_output(project: Project, folder: Path, where: str) -> None:
+    """Results stand in a folder below that of the project.
+
+    Raises
+    ------
+    InputError
+        They would stand elsewhere.
+    """
+    out = (folder / project.project.output).resolve()
+    if not out.is_relative_to(folder) or out == folder:
+        raise InputError(finding("E-QUANT-25", f"{where}: project.output", output=project.project.output))
 
 
 def _parameters(project: Project, loaded: Loaded, reader: Reader, where: str) -> Any:

@@ -14,6 +14,7 @@ from aoi.texts import Language, current_language, text
 from methodologies.contract import SIGNS
 from methodologies.parameters import PARAMETERS_USED, used_frame
 from methodologies.quantification import Result, content_id, interval
+from methodologies.sampling import sampling_plan
 from methodologies.tables import PARCELS, decimal, integer, text_column
 from methodologies.tools.allometry import SHRUB_EQUATIONS
 from methodologies.tools.dates import shares_of_years
@@ -128,7 +129,8 @@ EQUATIONS_USED = Table(
 
 
 def write_results(result: Result, out: Path) -> None:
-    """Write tables, the page of the trace and the record into a folder."""
+    """Write tables, the page of the trace and the record into a folder; the plan of the next sample counts among what used parameters."""
+    sampling_plan(result)
     tables = tables_of(result)
     for table, frame in tables:
         table.write(frame, out / "tables" / f"{table.name}.csv")
@@ -167,9 +169,17 @@ def record(result: Result) -> dict[str, Any]:
 
 def unverified(result: Result) -> list[str]:
     """Ids of parameters and equations in use that nobody has verified."""
-    parameters = used_frame(result.parameters)
+    parameters = unverified_parameters(result)
     equations = result.equations
-    return [*parameters[~parameters["verified"].astype(bool)]["id"], *equations[~equations["verified"].astype(bool)]["id"]]
+    return [*parameters["id"], *equations[~equations["verified"].astype(bool)]["id"]]
+
+
+def unverified_parameters(result: Result) -> pd.DataFrame:
+    """Parameters in use that nobody has verified, and every number of the register of open questions, in use or not; rows of `PARAMETERS`."""
+    frame = result.parameters.table.frame
+    open_ = ~frame["verified"].fillna(False).astype(bool)
+    listed = frame["id"].isin(result.parameters.used) | (frame["verify"].notna() & frame["species"].isna())
+    return frame[open_ & listed].reset_index(drop=True)
 
 
 def labels(result: Result) -> list[str]:

@@ -13,7 +13,6 @@ import openpyxl
 import pytest
 from plugins import install, on_path
 from projects import CCER_STATED, afforestation, plots, project, volumes, write_boundary
-
 from shapely import box
 
 from aoi.findings import InputError

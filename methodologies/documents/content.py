@@ -12,7 +12,7 @@ from methodologies.contract import SIGNS, TERM_UNIT
 from methodologies.documents.blocks import Block, Document, Grid, Heading, Pair, Paragraph
 from methodologies.parameters import used_frame
 from methodologies.quantification import Result, interval
-from methodologies.results import interval_missing, labels
+from methodologies.results import interval_missing, labels, unverified_parameters
 from methodologies.sampling import sampling_plan
 from methodologies.species import species_name
 from methodologies.tools.dates import shares_of_years, years_between
@@ -140,10 +140,17 @@ def _own(words: str) -> Paragraph:
 
 def _first_page(result: Result) -> Iterator[Block]:
     """What nobody has verified stands before anything else."""
-    frame = _used(result)
-    rows = [
-        [row.id, f"{row.title_zh or ''}\n{row.title_en or ''}", row.value, row.unit or "-", row.verify or "", row.tag or "", row.source_id]
-        for row in frame[~frame["verified"].astype(bool)].itertuples()
+    rows: list[list[Any]] = [
+        [
+            row.id,
+            f"{row.title_zh or ''}\n{row.title_en or ''}",
+            row.value,
+            row.unit or "-",
+            row.verify or "",
+            row.tag or "",
+            row.source or "",
+        ]
+        for row in unverified_parameters(result).itertuples()
     ]
     rows += [
         [
@@ -252,12 +259,16 @@ def _pools(result: Result) -> Grid:
 
 
 def _baseline(result: Result) -> Iterator[Block]:
+    """What the baseline takes off, and the clauses on additionality."""
     terms = [term for term in result.methodology.terms if term.role == "baseline" and term.name in result.evaluation.terms]
     for term in terms:
         total = float(result.evaluation.terms[term.name][0].sum())
         yield Paragraph(words=pair("baseline", title=term.title, title_en=term.title_en, value=f"{total:,.4f}"))
     if not terms:
         yield Paragraph(words=pair("no_baseline"))
+    for one in result.methodology.conditions:
+        if one.id.startswith("addition"):
+            yield Paragraph(words=pair("additionality", clause=one.clause, clause_en=one.clause_en))
 
 
 def _expected(result: Result) -> Iterator[Block]:
@@ -323,21 +334,42 @@ def _terms(result: Result) -> Iterator[Block]:
 
 
 def _uncertainty(result: Result) -> Iterator[Block]:
+    """Plots and their spread, relative errors and rates with their steps of the trace, and the Monte Carlo interval."""
+    yield from _plot_statistics(result)
+    for step in result.trace.steps:
+        if step.equation.result in ("U", "DR", "UNC"):
+            shown = ", ".join(f"{value:.4%}" for value in np.ravel(step.result)[:8])
+            symbol = f"{step.equation.result} {', '.join(step.labels)}".strip()
+            yield Paragraph(words=pair("step", symbol=symbol, value=shown, formula=step.equation.formula, number=step.number))
     se, low, high = interval(result.evaluation.creditable.sum(axis=1))
     if se == se:
         yield Paragraph(
             words=pair("interval", se=f"{se:,.1f}", low=f"{low:,.1f}", high=f"{high:,.1f}", missing=interval_missing(result) or "—")
         )
-    for step in result.trace.steps:
-        if step.equation.result in ("U", "DR", "UNC"):
-            values = np.ravel(step.result)
-            where = ", ".join(step.labels) if step.labels else ""
-            shown = ", ".join(f"{value:.4%}" for value in values[:8])
-            yield Paragraph(
-                words=pair(
-                    "step", symbol=f"{step.equation.result} {where}".strip(), value=shown, formula=step.equation.formula, number=step.number
-                )
-            )
+
+
+def _plot_statistics(result: Result) -> Iterator[Grid]:
+    """Per stratum and sampled term: plots, mean change per hectare, standard deviation among plots, standard error."""
+    gross = result.evaluation.gross
+    by_role = {(term.role, term.of): term.name for term in result.methodology.terms}
+    area = result.tables["strata"]["area_ha"]
+    rows: list[list[Any]] = []
+    for term in result.methodology.terms:
+        error, freedom = (by_role.get((role, term.name), "") for role in ("standard_error", "degrees_of_freedom"))
+        if error in gross and freedom in gross and np.any(gross[error][0]):
+            change, spread, free = (_values(result, gross[name][0]) for name in (term.name, error, freedom))
+            for place, stratum in enumerate(result.strata):
+                n = free[place] + 1
+                sampled = spread[place] > 0 and n < MOST_PLOTS
+                deviation = spread[place] * n**0.5 / area[place] if sampled else None
+                rows.append([stratum, term.name, n if sampled else None, change[place] / area[place], deviation, spread[place]])
+    if rows:
+        heads = [pair(f"head.{name}") for name in ("stratum", "term", "plots", "mean", "sd", "se")]
+        yield Grid(name="plots", words=pair("grid.plots"), heads=heads, rows=rows, widths=(18, 18, 12, 18, 18, 16))
+
+
+MOST_PLOTS = 1e5
+"""More degrees of freedom than plots can give: an error that comes from a table."""
 
 
 def _deductions(result: Result) -> Grid:

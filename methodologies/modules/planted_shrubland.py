@@ -39,7 +39,6 @@ STRATA = Table(
             description="planted_shrub: existing planted shrubland under management; non_forest: new planting",
         ),
         text_column("management", "经营措施", "Management", needed=True, choices=("coppicing", "enclosure", "replanting")),
-        text_column("parcel_group", "配对组", "Matched group", optional=True, description="free text"),
     ),
 )
 SITE = Table(
@@ -231,7 +230,7 @@ def risk(terms: Mapping[str, Array], parameters: Parameters, tables: Tables) -> 
     return {"net": less_risk_share(terms["net"], share, at=list(tables["strata"]["stratum"]))}
 
 
-def floor_of_totals(terms: Mapping[str, Array], parameters: Parameters, tables: Tables) -> Mapping[str, Array]:
+def precision_with_benchmark(terms: Mapping[str, Array], parameters: Parameters, tables: Tables) -> Mapping[str, Array]:
     """Deduct for precision; the benchmark stays in proportion to what is left of the change."""
     changed = dict(woody.precision_deduction(terms, parameters, tables))
     before, after = total(terms["dC_SHRUB"]), total(changed["dC_SHRUB"])
@@ -349,7 +348,7 @@ METHODOLOGY = Methodology(
         Deduction(
             id="precision",
             kind="uncertainty",
-            change=floor_of_totals,
+            change=precision_with_benchmark,
             clause="90% 置信度相对误差 10/20/30%，扣减 0/6/11%",
             clause_en="relative error at 90 % confidence 10, 20, 30 %: deduction 0, 6, 11 %",
         ),

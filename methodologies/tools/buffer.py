@@ -22,6 +22,7 @@ def less_risk_share(net: Array, risk_share: Array) -> Array:
     return np.where(positive, net * (1.0 - risk_share), net)
 
 
+@equation("issued", "tCO2e", "issued = floor(sum of CDR_i), once, for the whole project and period", "METHODOLOGIES 1.7, 5.2")
 def issued(creditable: float) -> int:
     """Whole tonnes of a verification: the floor of its total, once; none of a deficit.
 

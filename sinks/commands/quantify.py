@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from aoi.findings import InputError, finding
 from aoi.texts import text
 from methodologies.documents import write_documents
 from methodologies.quantification import quantify
@@ -26,8 +25,6 @@ def command(project_file: Path, roots: tuple[str, ...], no_plugins: bool, no_doc
     stop_on_owners()
     result = quantify(project_file, roots, plugins=not no_plugins)
     out = (result.folder / result.project.project.output).resolve()
-    if not out.is_relative_to(result.folder) or out == result.folder:
-        raise InputError(finding("E-QUANT-25", f"{project_file.name}: project.output", output=result.project.project.output))
     with locked(out):
         write_results(result, out)
         if not no_documents:
