@@ -174,7 +174,7 @@ def columns(frame: pd.DataFrame, table: Table) -> Columns:
         if column.type == "text":
             found[column.name] = np.array(["" if one is None or one != one else str(one) for one in series.tolist()], dtype=object)
         elif column.type == "decimal":
-            found[column.name] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+            found[column.name] = np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
         elif column.type == "integer":
             found[column.name] = series.fillna(-1).to_numpy(dtype=np.int64)
         else:

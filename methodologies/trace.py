@@ -74,6 +74,7 @@ class Trace:
     origin: Callable[[Any], str]
     steps: list[Step] = field(default_factory=list)
     _results: dict[int, tuple[Any, int]] = field(default_factory=dict)
+    _notes: dict[int, tuple[Any, str]] = field(default_factory=dict)
 
     def add(self, equation: Equation, inputs: Mapping[str, Any], result: Any, labels: Sequence[str] | None) -> None:
         """Keep a call."""
@@ -93,11 +94,20 @@ class Trace:
         )
         self._results[id(result)] = (result, number)
 
+    def note(self, value: Any, where: str) -> None:
+        """Remember where an array came from."""
+        self._notes[id(value)] = (value, where)
+
     def _where(self, value: Any) -> str:
-        known = self._results.get(id(value))
-        if known is not None and known[0] is value:
-            return f"#{known[1]}"
-        return self.origin(value)
+        """An earlier step, parameter ids or a column; of a view, where the array behind it came from."""
+        for one in (value, getattr(value, "base", None)):
+            if id(one) in self._results and self._results[id(one)][0] is one:
+                return f"#{self._results[id(one)][1]}"
+            if id(one) in self._notes and self._notes[id(one)][0] is one:
+                return self._notes[id(one)][1]
+            if one is not None and self.origin(one):
+                return self.origin(one)
+        return ""
 
     def frame(self) -> pd.DataFrame:
         """The steps as rows, one per element of a result."""
@@ -115,6 +125,14 @@ def keeping(trace: Trace) -> Iterator[Trace]:
         yield trace
     finally:
         _kept.reset(token)
+
+
+def noted(values: Array, where: str) -> Array:
+    """The values, whose origin a trace that is kept remembers: rows of a column, say."""
+    trace = _kept.get()
+    if trace is not None:
+        trace.note(values, where)
+    return values
 
 
 def equation(result: str, unit: str, formula: str, source: str) -> Callable[[Callable[..., Array]], Callable[..., Array]]:

@@ -1,23 +1,27 @@
 """Bad files of projects: spreadsheets with their tricks, hostile texts, faulty plug-ins; and good ones that only look odd."""
 
 import csv
+import io
 import json
 import random
 import re
 import shutil
 import time
 import zipfile
+from functools import lru_cache
 from itertools import pairwise
 
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from plugins import install, on_path
 from projects import CCER_STATED, afforestation, plots, project, volumes, write_boundary
 from shapely import box
 
 from aoi.findings import InputError
 from methodologies.project import read_project
-from methodologies.spreadsheets import column_names
+from methodologies.spreadsheets import column_names, read_table
 from methodologies.tables import TREES
 
 HEADS = ["样地", "期次", "树种", "每公顷蓄积（m³/ha）"]
@@ -598,3 +602,59 @@ def test_a_parcel_on_the_outline_of_the_region(tmp_path):
     assert said.ids == ["W-QUANT-01"]
     assert {row["league"] for row in made.rows("quantifications")} == {"152900"}
     assert made.value("dC_TREE") == pytest.approx(6747.150497, rel=1e-6)
+
+
+def test_origins_of_the_trace(whole):
+    """Measured columns, parameters and earlier steps are named as the origin of what went in."""
+    made, _ = whole
+    origins = {row["result"]: row["origin"] for row in made.rows("trace")}
+    assert origins["AGB"].startswith("dbh: trees.dbh_cm; height: trees.height_m")
+    assert "carbon_fraction: carbon_fraction.larch" in " ".join(row["origin"] for row in made.rows("trace") if row["result"] == "b_p")
+    assert "area: strata.area_ha; change: #" in " ".join(row["origin"] for row in made.rows("trace") if row["result"] == "dC_i")
+    assert "plots.plot_area_m2" in origins["B_p"]
+    assert {"net", "CDR", "issued"} <= set(origins)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=400))
+def test_any_bytes_as_a_project_or_a_table(tmp_path_factory, content):
+    """A clean finding or success, never a traceback."""
+    folder = tmp_path_factory.mktemp("bytes")
+    (folder / "project.toml").write_bytes(content)
+    with pytest.raises(InputError):
+        read_project(folder / "project.toml")
+    for name in ("trees.csv", "trees.xlsx"):
+        for start in (b"", b"PK\x03\x04", b"plot,survey,tree,species,dbh_cm,height_m\n"):
+            (folder / name).write_bytes(start + content)
+            try:
+                frame, found = read_table(folder / name, TREES, name)
+            except InputError as error:
+                frame, found = TREES.frame(), error.findings
+            assert found or len(frame) >= 0
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 10**6), value=st.integers(0, 255))
+def test_any_flipped_byte_of_a_workbook(tmp_path_factory, place, value):
+    """A workbook with one byte changed is read or refused; nothing escapes."""
+    content = bytearray(_workbook_bytes())
+    content[place % len(content)] = value
+    spoilt = tmp_path_factory.mktemp("book") / "spoilt.xlsx"
+    spoilt.write_bytes(bytes(content))
+    try:
+        frame, found = read_table(spoilt, TREES, "spoilt.xlsx")
+    except InputError as error:
+        frame, found = TREES.frame(), error.findings
+    assert found or len(frame) == 20
+
+
+@lru_cache(maxsize=1)
+def _workbook_bytes():
+    """A small workbook, made once."""
+    kept = io.BytesIO()
+    made_book = openpyxl.Workbook()
+    made_book.active.append(["样地", "期次", "树号", "树种", "胸径（cm）", "树高（m）"])
+    for number in range(20):
+        made_book.active.append(["P1", 1, number, "落叶松", 10.5, 8.0])
+    made_book.save(kept)
+    return kept.getvalue()

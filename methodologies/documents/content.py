@@ -361,6 +361,8 @@ def _plot_statistics(result: Result) -> Iterator[Grid]:
             for place, stratum in enumerate(result.strata):
                 n = free[place] + 1
                 sampled = spread[place] > 0 and n < MOST_PLOTS
+                if not sampled and not change[place]:
+                    continue
                 deviation = spread[place] * n**0.5 / area[place] if sampled else None
                 rows.append([stratum, term.name, n if sampled else None, change[place] / area[place], deviation, spread[place]])
     if rows:

@@ -13,6 +13,8 @@ FIXED = datetime(2020, 1, 1)
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _WIDE = 9
 """A table with more columns than this stands on a page in landscape."""
+_MANY, _SOME = 7, 5
+"""A table with more columns than these is set smaller."""
 
 
 def document(content: Document) -> bytes:
@@ -134,7 +136,7 @@ def _grid(made: Any, grid: Grid, content: Document) -> None:
     caption = made.add_paragraph()
     caption.paragraph_format.keep_with_next = True
     caption.add_run(f"{grid.words[0]}  {grid.words[1]}").font.bold = True
-    size = 7.0 if wide else 8.0 if len(grid.heads) > 5 else 9.0
+    size = 6.5 if len(grid.heads) > _MANY else 8.0 if len(grid.heads) > _SOME else 9.0
     _table(made, grid.heads, grid.rows, grid.widths or (1,) * len(grid.heads), grid.decimals, size)
     made.add_paragraph().paragraph_format.space_after = Pt(2)
     if wide:

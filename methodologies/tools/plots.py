@@ -155,3 +155,39 @@ def difference_error(stock_start: Array, error_start: Array, stock_end: Array, e
     0.63883478
     """
     return np.sqrt((error_start * stock_start) ** 2 + (error_end * stock_end) ** 2) / np.abs(stock_end - stock_start)
+
+
+@equation("b_i", "t d.m. ha-1", "b_i = mean_sub + beta * (x_all - x_sub), beta = rho * s_y / s_x", "AR-TOOL14 Eq 18")
+def double_sample_mean(measured: Array, auxiliary: Array, auxiliary_mean: Array) -> Array:
+    """Mean of a stratum by double sampling: plots measured, and a secondary variable known at all places (NDVI, canopy height).
+
+    Parameters
+    ----------
+    measured, auxiliary : array, one per plot of the sub-sample
+        What was measured, and the secondary variable there.
+    auxiliary_mean : array
+        Mean of the secondary variable over the large sample.
+
+    Examples
+    --------
+    >>> round(float(double_sample_mean(np.array([10.0, 20.0, 30.0]), np.array([0.2, 0.3, 0.4]), 0.35)), 6)
+    25.0
+    """
+    centred = auxiliary - auxiliary.mean()
+    slope = (centred * (measured - measured.mean())).sum() / (centred**2).sum()
+    return measured.mean() + slope * (auxiliary_mean - auxiliary.mean())
+
+
+@equation("s_i^2", "(t d.m. ha-1)^2", "s_i^2 * (1 - (1 - alpha) * rho^2), alpha = n_sub / n_all", "AR-TOOL14 Eq 19")
+def double_sample_variance(measured: Array, auxiliary: Array, sub_share: Array) -> Array:
+    """Variance among the plots of a double sample, less what the secondary variable explains.
+
+    Examples
+    --------
+    >>> round(float(double_sample_variance(np.array([10.0, 20.0, 30.0]), np.array([0.2, 0.3, 0.4]), 0.1)), 6)
+    10.0
+    """
+    centred, spread = auxiliary - auxiliary.mean(), measured - measured.mean()
+    correlation = (centred * spread).sum() ** 2 / ((centred**2).sum() * (spread**2).sum())
+    variance = (spread**2).sum() / (len(measured) - 1)
+    return variance * (1.0 - (1.0 - sub_share) * correlation)

@@ -10,6 +10,7 @@ from methodologies.tools import deductions, plots, shrubs, trees
 from methodologies.tools.allometry import regressions, tree_equations
 from methodologies.tools.arrays import as_row, distinct, group_sums, places, total
 from methodologies.tools.buffer import less_risk_share
+from methodologies.trace import noted
 
 Places = NDArray[np.int64]
 
@@ -98,7 +99,7 @@ def _tree_density(tables: Tables, parameters: Parameters, survey: int) -> Array:
     """Trees of the plots [tCO2e ha-1] at a survey, from single trees and from volumes."""
     found = _nothing(tables, parameters)
     for cells_of, name in ((_tree_cells, "trees"), (_volume_cells, "volumes")):
-        measured = _rows(tables[name], survey)
+        measured = _rows(tables, name, survey)
         if len(measured["plot"]):
             cells, biomass = cells_of(tables, parameters, measured)
             carbon_fraction = parameters("carbon_fraction", species=[species for _, species in cells])
@@ -108,7 +109,7 @@ def _tree_density(tables: Tables, parameters: Parameters, survey: int) -> Array:
 
 def _shrub_density(tables: Tables, parameters: Parameters, survey: int) -> Array:
     """Shrubs of the plots [tCO2e ha-1] at a survey, from measured plants."""
-    measured = _rows(tables["shrubs"], survey)
+    measured = _rows(tables, "shrubs", survey)
     if not len(measured["plot"]):
         return _nothing(tables, parameters)
     cells, biomass = _shrub_cells(tables, parameters, measured)
@@ -180,13 +181,15 @@ def _nothing(tables: Tables, parameters: Parameters) -> Array:
     return 0.0 * parameters("no_density") * np.ones((1, len(tables["plots"]["plot"])))
 
 
-def _rows(table: Mapping[str, Array], survey: int) -> dict[str, Array]:
-    chosen = table["survey"] == survey
-    return {name: values[chosen] for name, values in table.items()}
+def _rows(tables: Tables, name: str, survey: int) -> dict[str, Array]:
+    """The rows of a table at a survey."""
+    chosen = tables[name]["survey"] == survey
+    return {column: noted(values[chosen], f"{name}.{column}") for column, values in tables[name].items()}
 
 
 def _plot_areas(tables: Tables, cells: Cells) -> Array:
-    return tables["plots"]["plot_area_m2"][places([plot for plot, _ in cells], list(tables["plots"]["plot"]))]
+    areas = tables["plots"]["plot_area_m2"][places([plot for plot, _ in cells], list(tables["plots"]["plot"]))]
+    return noted(areas, "plots.plot_area_m2")
 
 
 def _labels(*columns: Sequence[str]) -> list[str]:
@@ -199,7 +202,7 @@ def _stands_for(measured: Mapping[str, Array]) -> NDArray[np.float64]:
 
 def _range_of_shrubs(tables: Tables) -> dict[str, Array]:
     """How much of the shrubs at the second survey lies outside the range of the equations, and how far the fitted total is off."""
-    measured = _rows(tables["shrubs"], 2)
+    measured = _rows(tables, "shrubs", 2)
     if not len(measured["plot"]):
         return {"share_outside": np.zeros((1, 1)), "gap_of_fit": np.zeros((1, 1))}
     given = (measured["crown_1_m"], measured["crown_2_m"], measured["height_m"], measured["species"])
