@@ -10,7 +10,7 @@ from sinks.tables import STOCKS, ZONES
 
 
 def inventory_densities(folder: Path, where: str) -> tuple[pd.DataFrame, list[Finding]]:
-    """Carbon density [tC ha-1] per parcel, year and pool; parcels that leagues cut are put together again.
+    """Carbon density [tC ha-1] per parcel, year and pool, over the land where the pool is estimated; parcels that leagues cut are put together again.
 
     Raises
     ------
@@ -24,9 +24,7 @@ def inventory_densities(folder: Path, where: str) -> tuple[pd.DataFrame, list[Fi
         return INVENTORY.frame(), [finding("E-QUANT-24", where)]
     rows = stocks[stocks["zone"].isin(parcels["zone"]) & stocks["stock_tC"].notna()].copy()
     rows["parcel"] = [code.partition(".")[2] for code in rows["zone"]]
-    area = rows.drop_duplicates(["zone", "year", "ecosystem", "land_class", "area_ha"]).groupby(["parcel", "year"])["area_ha"].sum()
-    summed = rows.groupby(["parcel", "year", "pool"], as_index=False)["stock_tC"].sum()
-    summed["area_ha"] = [float(area.loc[(parcel, year)]) for parcel, year in zip(summed["parcel"], summed["year"], strict=True)]
+    summed = rows.groupby(["parcel", "year", "pool"], as_index=False)[["stock_tC", "area_ha"]].sum()
     summed = summed[summed["area_ha"] > 0]
     summed["density_tC_ha"] = summed["stock_tC"] / summed["area_ha"]
     return INVENTORY.sorted(INVENTORY.frame(summed[INVENTORY.names].to_dict("records"))), []
