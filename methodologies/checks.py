@@ -73,7 +73,8 @@ def _check_declarations(module: Methodology, where: str) -> list[Finding]:
             ("terms.unit", all(one.unit == TERM_UNIT and one.pool for one in module.terms if one.role in SIGNS)),
             ("deductions", _unique(one.id for one in module.deductions)),
             ("deductions.clause", all(one.clause and one.clause_en for one in module.deductions)),
-            ("tables", "strata" in module.tables and all(name == table.name or name == "strata" for name, table in module.tables.items())),
+            ("tables", all(name == table.name and name not in FRAME_TABLES for name, table in module.tables.items())),
+            ("tables.strata", {"stratum", "area_ha"} <= set(module.tables["strata"].names) if "strata" in module.tables else False),
             ("optional", set(module.optional) <= set(module.tables)),
         )
         if not good

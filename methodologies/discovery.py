@@ -143,7 +143,7 @@ def load(candidate: Candidate) -> tuple[Loaded | None, list[Finding]]:
     """Import a module and check it; none with the findings where it is refused."""
     try:
         module = candidate.entry_point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return None, [finding("E-METHOD-01", candidate.where, error=f"{type(error).__name__}: {error}")]
     checked, found = check_module(module, candidate.where)
     if checked is not None and checked.methodology.id != candidate.id:
@@ -174,7 +174,7 @@ def load_file(path: Path) -> tuple[Loaded | None, list[Finding]]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return None, [finding("E-METHOD-01", path.name, error=f"{type(error).__name__}: {error}")]
     finally:
         sys.modules.pop(name, None)

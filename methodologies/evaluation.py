@@ -144,7 +144,7 @@ def _shaped(name: str, values: Array, strata: int, by_stratum: bool) -> Array:
 def _in_unit(term: Term, values: Array) -> Array:
     """The values in the unit that the term declares; a quantity of another dimension is refused."""
     if not is_quantity(values):
-        return values
+        return read_only(values)
     try:
         return quantity(magnitude(values, term.unit), term.unit)
     except (TypeError, ValueError) as error:

@@ -273,6 +273,11 @@ class DrawnParameters:
         return known[1] if known is not None and known[0] is values else ""
 
     @property
+    def draws(self) -> int:
+        """How many draws there are beside the central values."""
+        return len(self.resolver.values) - 1
+
+    @property
     def used(self) -> list[str]:
         """Ids of the parameters that were asked for, without the ratios of units."""
         return [str(id) for id in self.table.factors.id[self.resolver.used] if id not in CONSTANTS]

@@ -6,7 +6,8 @@ failed clause by name; only then is anything computed. Nothing is written here.
 
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -159,7 +160,7 @@ def quantify(path: Path, roots: Sequence[str] = (), plugins: bool = True) -> Res
     tables = _tables(project, loaded.methodology, frames, boundary)
     drawn = DrawnParameters(parameters, project.project.draws, project.project.seed)
     try:
-        _check_conditions(project, loaded.methodology, tables, DrawnParameters(parameters), path.name)
+        _check_conditions(project, loaded, tables, DrawnParameters(parameters), path.name)
         evaluation, trace = _evaluate(loaded, tables, drawn, project.project.seed, path.name)
     except InputError as error:
         raise InputError([*reader.findings, *found, *error.findings]) from error
@@ -356,7 +357,7 @@ _DAY = 3 / 365.25
 """A period of whole years may end on the day before or after its anniversary."""
 
 
-def _check_conditions(project: Project, methodology: Methodology, tables: Tables, parameters: DrawnParameters, where: str) -> None:
+def _check_conditions(project: Project, loaded: Loaded, tables: Tables, parameters: DrawnParameters, where: str) -> None:
     """Every condition that is not stated, not met or broken by the data.
 
     Raises
@@ -364,13 +365,14 @@ def _check_conditions(project: Project, methodology: Methodology, tables: Tables
     InputError
         With one finding for each.
     """
-    language = current_language()
+    language, methodology = current_language(), loaded.methodology
     known = {one.id for one in methodology.conditions}
     found = [
         finding("E-QUANT-23", f"{where}: conditions.{id}", id=id, known=", ".join(sorted(known)))
         for id in sorted(set(project.conditions) - known)
     ]
-    failed = failed_conditions(methodology, tables, parameters)
+    with _border(loaded, tables, parameters, where):
+        failed = failed_conditions(methodology, tables, parameters)
     for condition in methodology.conditions:
         clause = condition.clause if language == "zh" else condition.clause_en
         place = f"{where}: conditions.{condition.id}"
@@ -385,31 +387,39 @@ def _check_conditions(project: Project, methodology: Methodology, tables: Tables
 
 
 def _evaluate(loaded: Loaded, tables: Tables, parameters: DrawnParameters, seed: int, where: str) -> tuple[Evaluation, Trace]:
-    """The evaluation with its trace, or what went wrong at the border of the module."""
-    module = f"{loaded.methodology.id} ({loaded.distribution} {loaded.version})"
+    """The evaluation with its trace."""
     columns_by_id = {id(values): f"{name}.{column}" for name, table in tables.items() for column, values in table.items()}
     trace = Trace(origin=lambda value: parameters.origin(value) or columns_by_id.get(id(value), ""))
+    with _border(loaded, tables, parameters, where), keeping(trace):
+        evaluation = evaluate(loaded.methodology, tables, parameters, sampling_noise(seed) if parameters.draws else None)
+    return evaluation, trace
+
+
+@contextmanager
+def _border(loaded: Loaded, tables: Tables, parameters: DrawnParameters, where: str) -> Iterator[None]:
+    """Where a module begins: what goes wrong in it is told with its name, and numbers that it asked for in vain with theirs.
+
+    Raises
+    ------
+    InputError
+        A rule that forbids going on, a broken contract, an error of the module, or
+        parameters that nobody gave.
+    """
+    module = f"{loaded.methodology.id} ({loaded.distribution} {loaded.version})"
     try:
-        with keeping(trace):
-            evaluation = evaluate(
-                loaded.methodology, tables, parameters, sampling_noise(seed) if parameters.resolver.values.shape[0] > 1 else None
-            )
+        yield
     except Refusal as refusal:
-        missing = parameters.missing(where)
-        raise InputError(
-            [*missing, finding("E-QUANT-13", where, clause=refusal.clause, found=refusal.found, expected=refusal.expected)]
-        ) from refusal
+        refused = finding("E-QUANT-13", where, clause=refusal.clause, found=refusal.found, expected=refusal.expected)
+        raise InputError([*parameters.missing(where), refused]) from refusal
     except Broken as error:
-        missing = parameters.missing(where)
-        raise InputError(missing or [finding("E-QUANT-15", module, found=str(error))]) from error
+        raise InputError(parameters.missing(where) or [finding("E-QUANT-15", module, found=str(error))]) from error
     except Exception as error:
-        missing = parameters.missing(where)
         rows = ", ".join(f"{name}: {len(next(iter(table.values()), []))}" for name, table in sorted(tables.items()))
-        raise InputError([*missing, finding("E-QUANT-14", module, error=f"{type(error).__name__}: {error}"[:300], rows=rows)]) from error
+        raised = finding("E-QUANT-14", module, error=f"{type(error).__name__}: {error}"[:300], rows=rows)
+        raise InputError([*parameters.missing(where), raised]) from error
     missing = parameters.missing(where)
     if missing:
         raise InputError(missing)
-    return evaluation, trace
 
 
 def _whole_tonnes(

@@ -658,3 +658,43 @@ def _workbook_bytes():
         made_book.active.append(["P1", 1, number, "落叶松", 10.5, 8.0])
     made_book.save(kept)
     return kept.getvalue()
+
+
+NOTE = 'if len(tables["strata"]["note"]) and tables["strata"]["note"][0]:'
+"""Only the project has a note; examples have none, so that the module loads."""
+
+
+def test_a_condition_that_fails_in_itself(tmp_path):
+    """An error in the test of a condition is caught at the same border."""
+    old = '    """What breaks the condition, a text for each thing found."""\n'
+    site, made = plugged(tmp_path, "failing_test", ("module.py", old, f'{old}    {NOTE}\n        raise KeyError("boom")\n'))
+    made.table("strata", [{"stratum": "S1", "biomass_1_t_ha": 10, "biomass_2_t_ha": 12, "note": "x"}])
+    with on_path(site):
+        assert "boom" in told(made, "E-QUANT-14")[0]["found"]
+
+
+def test_a_deduction_that_changes_its_terms(tmp_path):
+    """Terms are read-only as well."""
+    lines = [
+        "def spoil(terms, parameters, tables):",
+        f"    {NOTE}",
+        '        terms["dC_BIOMASS"][:] = 0.0',
+        "    return {}",
+        "",
+        "",
+        "METHODOLOGY = Methodology(",
+    ]
+    step = 'deductions=(Deduction(id="spoil", change=spoil, clause="x", clause_en="x"), Deduction('
+    changes = ("module.py", "METHODOLOGY = Methodology(", "\n".join(lines)), ("module.py", "deductions=(Deduction(", step)
+    site, made = plugged(tmp_path, "spoiling", *changes)
+    made.table("strata", [{"stratum": "S1", "biomass_1_t_ha": 10, "biomass_2_t_ha": 12, "note": "x"}])
+    with on_path(site):
+        assert "read-only" in told(made, "E-QUANT-14")[0]["found"]
+
+
+def test_a_withdrawn_methodology_says_so(tmp_path):
+    site, made = plugged(tmp_path, "old_rule", ("module.py", 'status="regional_draft"', 'status="withdrawn"'))
+    with on_path(site):
+        said = made.quantify()
+    assert said.code == 0, said.err
+    assert "withdrawn" in said.out
