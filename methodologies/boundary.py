@@ -1,6 +1,6 @@
 """The boundary of a project: parcels with exact areas, their strata, and the leagues that they lie in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,9 +62,14 @@ class Boundary:
 
 
 def read_boundary(
-    path: Path, where: str, *, parcel: str, stratum: str, layer: str | None, crs: str | None, encoding: str | None
+    path: Path, where: str, *, parcel: str, stratum: str | Mapping[str, str], layer: str | None, crs: str | None, encoding: str | None
 ) -> tuple[Boundary | None, list[Finding]]:
     """The boundary of a vector file and all findings; none where an outline cannot be used.
+
+    Parameters
+    ----------
+    stratum : str or mapping
+        The column that holds the stratum, or the stratum of each parcel.
 
     Raises
     ------
@@ -74,7 +79,7 @@ def read_boundary(
     zones, found = read_zones(
         path, code=parcel, name=None, parent=None, where=where, set_name="parcels", crs=crs, encoding=encoding, layer=layer
     )
-    strata, more = _strata(path, where, stratum, layer, encoding)
+    strata, more = _given(zones, stratum, where) if isinstance(stratum, Mapping) else _strata(path, where, stratum, layer, encoding)
     found = [one for one in found if one.id != "N-ZONE-01"] + more
     found += [one for one in check_zones(zones, divisions=False, where=where) if one.id not in ("W-ZONE-06", "E-ZONE-05")]
     if errors(found):
@@ -124,6 +129,12 @@ def check_points(boundary: Boundary, plots: pd.DataFrame, where: str) -> list[Fi
                 )
             )
     return found
+
+
+def _given(zones: Zones, strata: Mapping[str, str], where: str) -> tuple[list[str], list[Finding]]:
+    """The strata of the parcels as an inventory run tells them."""
+    missing = [finding("E-QUANT-27", f"{where}: {code}", parcel=code) for code in zones.codes if code not in strata]
+    return [strata.get(code, "") for code in zones.codes], missing
 
 
 def _strata(path: Path, where: str, column: str, layer: str | None, encoding: str | None) -> tuple[list[str], list[Finding]]:

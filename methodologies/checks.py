@@ -76,6 +76,8 @@ def _check_declarations(module: Methodology, where: str) -> list[Finding]:
             ("tables", all(name == table.name and name not in FRAME_TABLES for name, table in module.tables.items())),
             ("tables.strata", {"stratum", "area_ha"} <= set(module.tables["strata"].names) if "strata" in module.tables else False),
             ("optional", set(module.optional) <= set(module.tables)),
+            ("allows_inventory", set(module.allows_inventory) <= {"strata", "densities"}),
+            ("tables.inventory", "densities" not in module.allows_inventory or "inventory" in module.tables),
         )
         if not good
     ]

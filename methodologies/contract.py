@@ -197,8 +197,9 @@ class Methodology:
         Tables that a project may leave out.
     codes : tuple of str
         What the registry's public record needs: project type code and name.
-    allows_inventory : bool
-        Densities of an inventory run may fill the table ``inventory``.
+    allows_inventory : tuple of str
+        What may come from an inventory run: ``strata`` (the land class that holds most
+        of a parcel), ``densities`` (they fill the table ``inventory``).
     """
 
     id: str
@@ -218,7 +219,7 @@ class Methodology:
     api: int = API
     optional: tuple[str, ...] = ()
     codes: tuple[str, str] = ("", "")
-    allows_inventory: bool = False
+    allows_inventory: tuple[str, ...] = ()
     note: str = ""
     note_en: str = ""
 

@@ -1,7 +1,7 @@
 """The file of a project: TOML, relative to itself; unknown keys are errors."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -49,7 +49,7 @@ class PeriodSection(Section):
 
 
 class BoundarySection(Section):
-    """The parcels: a vector file with a code and the stratum of each."""
+    """The parcels: a vector file with a code and the stratum of each, unless an inventory run tells the strata."""
 
     file: Annotated[str, Field(min_length=1)]
     parcel: str = "parcel"
@@ -57,6 +57,7 @@ class BoundarySection(Section):
     layer: str | None = None
     crs: str | None = None
     encoding: str | None = None
+    strata_from: Literal["boundary", "inventory"] = "boundary"
     other_projects: tuple[str, ...] = ()
     other_parcel: str = "parcel"
 

@@ -26,7 +26,7 @@ from methodologies.boundary import CLOSES_HA, Boundary, check_other_projects, ch
 from methodologies.contract import SIGNS, Broken, Columns, Methodology, Refusal, Tables
 from methodologies.discovery import Loaded, find
 from methodologies.evaluation import Evaluation, evaluate, failed_conditions, frozen, sampling_noise
-from methodologies.inventory import inventory_densities
+from methodologies.inventory import inventory_densities, inventory_strata
 from methodologies.parameters import DrawnParameters, with_overrides
 from methodologies.project import Project, read_project
 from methodologies.spreadsheets import read_table
@@ -35,6 +35,7 @@ from methodologies.tools.allometry import equations_of
 from methodologies.tools.buffer import issued, largest_remainder
 from methodologies.tools.dates import calendar_time, shares_of_years, years_between
 from methodologies.trace import Trace, keeping
+from sinks.tables import STOCKS, ZONES
 
 Floats = NDArray[np.float64]
 
@@ -119,10 +120,16 @@ class Reader:
         except InputError as error:
             self.findings += error.findings
             return None
-        if path.is_file():
+        if path.is_file() and (role, text) not in {(one.role, one.file) for one in self.inputs}:
             content = path.read_bytes()
             self.inputs.append(InputFile(role=role, file=text, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content)))
         return path
+
+    def run_folder(self, run: str, where: str) -> Path | None:
+        """The folder of an inventory run, the tables that are read of it remembered."""
+        for name in (STOCKS.name, ZONES.name):
+            self.path(f"{run}/tables/{name}.csv", where, "inventory")
+        return self.path(run, where, "inventory")
 
     def collect(self, read: Callable[[], tuple[Any, list[Finding]]]) -> Any:
         """What a reader gives, its findings kept; none where it stops."""
@@ -200,8 +207,11 @@ def _read_inputs(project: Project, methodology: Methodology, reader: Reader, whe
     frames: dict[str, pd.DataFrame] = {}
     for name in sorted(set(project.tables) - set(methodology.tables)):
         reader.findings.append(finding("E-QUANT-16", f"{where}: tables.{name}", name=name, known=", ".join(sorted(methodology.tables))))
-    if project.inventory is not None and not methodology.allows_inventory:
-        reader.findings.append(finding("E-QUANT-26", f"{where}: inventory", methodology=methodology.id))
+    asked = {"densities"} if project.inventory is not None and "inventory" in methodology.tables else set()
+    asked |= {"strata"} if project.boundary.strata_from == "inventory" else set()
+    if project.inventory is not None and not (asked and asked <= set(methodology.allows_inventory)):
+        allowed = ", ".join(methodology.allows_inventory) or "-"
+        reader.findings.append(finding("E-QUANT-26", f"{where}: inventory", asked=", ".join(sorted(asked)) or "densities", allowed=allowed))
     for name, table in methodology.tables.items():
         frame = _read_one(project, methodology, name, table, reader, where)
         if frame is not None:
@@ -214,11 +224,14 @@ def _read_inputs(project: Project, methodology: Methodology, reader: Reader, whe
 def _read_boundary(project: Project, reader: Reader, where: str) -> Boundary | None:
     given = project.boundary
     path = reader.path(given.file, f"{where}: boundary.file", "boundary")
+    strata: Any = given.stratum
+    if given.strata_from == "inventory":
+        strata = _strata_of_run(project, reader, where)
     boundary: Boundary | None = None
-    if path is not None:
+    if path is not None and strata is not None:
         boundary = reader.collect(
             lambda: read_boundary(
-                path, given.file, parcel=given.parcel, stratum=given.stratum, layer=given.layer, crs=given.crs, encoding=given.encoding
+                path, given.file, parcel=given.parcel, stratum=strata, layer=given.layer, crs=given.crs, encoding=given.encoding
             )
         )
     for other in given.other_projects:
@@ -226,6 +239,16 @@ def _read_boundary(project: Project, reader: Reader, where: str) -> Boundary | N
         if beside is not None and boundary is not None:
             reader.collect(partial(_others, boundary.zones, beside, other, given.other_parcel))
     return boundary
+
+
+def _strata_of_run(project: Project, reader: Reader, where: str) -> Any:
+    """The strata of the parcels by an inventory run; none, with a finding, where there is no run."""
+    if project.inventory is None:
+        reader.findings.append(finding("E-CONF-03", f"{where}: inventory.run"))
+        return None
+    run = project.inventory.run
+    folder = reader.run_folder(run, f"{where}: inventory.run")
+    return None if folder is None else reader.collect(lambda: inventory_strata(folder, run))
 
 
 def _others(zones: Zones, path: Path, where: str, parcel: str) -> tuple[None, list[Finding]]:
@@ -237,7 +260,7 @@ def _read_one(project: Project, methodology: Methodology, name: str, table: Tabl
         return reader.collect(lambda: _site(project.site, table, f"{where}: site"))
     if name == "inventory" and project.inventory is not None:
         run = project.inventory.run
-        folder = reader.path(run, f"{where}: inventory.run", "inventory")
+        folder = reader.run_folder(run, f"{where}: inventory.run")
         return None if folder is None else reader.collect(lambda: inventory_densities(folder, run))
     if name in project.tables:
         file, _, sheet = project.tables[name].partition("#")

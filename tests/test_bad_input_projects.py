@@ -698,3 +698,25 @@ def test_a_withdrawn_methodology_says_so(tmp_path):
         said = made.quantify()
     assert said.code == 0, said.err
     assert "withdrawn" in said.out
+
+
+def test_strata_of_an_inventory_run(tmp_path):
+    """The land class that holds most of a parcel is its stratum, where the rule allows it."""
+    made = project(tmp_path, {"x": 40.0}, "grassland_protection")
+    made.config["conditions"] = {id: {"met": True, "evidence": "x"} for id in ("plan", "conversion", "tenure", "stocking", "uniqueness")}
+    made.config["boundary"]["strata_from"] = "inventory"
+    row = {"stratum": "shrubland", "practice_start": "2020-12-31", "route": "default", "climate": "cool_temperate_dry", "soil": "HAC"}
+    made.table("strata", [{**row, "level_before": "high_intensity", "level_after": "nominal"}])
+    told(made, "E-CONF-03")
+    made.config["inventory"] = {"run": "run"}
+    write_run(made.folder / "run", {"K9": (10.0, 11.0, 12.0)})
+    assert told(made, "E-QUANT-27")[0]["found"] == "K1"
+    write_run(made.folder / "run", {"K1": (10.0, 11.0, 12.0)})
+    said = made.quantify()
+    assert said.code == 0, said.err
+    assert made.rows("parcels")[0]["stratum"] == "shrubland"
+    made = larch(tmp_path / "ccer")
+    made.config["boundary"]["strata_from"] = "inventory"
+    made.config["inventory"] = {"run": "run"}
+    write_run(made.folder / "run", {"K1": (10.0, 11.0, 12.0)})
+    assert "strata" in told(made, "E-QUANT-26")[0]["found"]

@@ -372,6 +372,7 @@ METHODOLOGY = Methodology(
     parameters=Path(__file__).with_suffix(".csv"),
     tables={"strata": STRATA, "plots": PLOTS, "soil_cores": CORES},
     optional=("plots", "soil_cores"),
+    allows_inventory=("strata",),
     terms=(
         Term(
             name="dC_SOC", role="removal", unit="tCO2e", pool="soil_organic_carbon", title="土壤有机碳增量", title_en="gain of soil carbon"

@@ -279,6 +279,7 @@ METHODOLOGY = Methodology(
         "fires": fire.FIRES,
     },
     optional=("trees", "volumes", "disturbances", "fires"),
+    allows_inventory=("strata",),
     terms=(
         *woody.change_terms("TREE"),
         Term(name="GHG_FIRE", role="emission", unit="tCO2e", pool="non_co2", title="火灾非二氧化碳排放", title_en="non-CO2 gases of fire"),

@@ -322,7 +322,7 @@ METHODOLOGY = Methodology(
         "fires": fire.FIRES,
     },
     optional=("cycle", "stocking_index", "controls", "inventory", "fires"),
-    allows_inventory=True,
+    allows_inventory=("strata", "densities"),
     terms=(
         *woody.change_terms("SHRUB"),
         Term(name="GHG_FIRE", role="emission", unit="tCO2e", pool="non_co2", title="火灾非二氧化碳排放", title_en="non-CO2 gases of fire"),
