@@ -21,6 +21,7 @@ from aoi.findings import Finding, InputError, errors, finding
 from aoi.table import Column, Table, decode
 from methodologies.contract import Array
 from methodologies.dimensions import quantity, unit_of
+from methodologies.trace import Origins
 from sinks.factors.resolver import Resolver, central, standard_error
 from sinks.factors.table import BOUNDED, FACTORS, SOURCES, USER_TAG, FactorTable, check_factors
 from sinks.units import C_TO_CO2, KG_TO_T, M2_TO_HA
@@ -238,7 +239,7 @@ class DrawnParameters:
         self.resolver = Resolver(table.factors, draws_of(table.factors, draws, seed))
         self.with_units = with_units
         self.asked: list[tuple[str, ...]] = []
-        self._origins: dict[int, tuple[Any, str]] = {}
+        self._origins = Origins()
         self._unknown: dict[str, Finding] = {}
 
     def __call__(self, name: str, *, species: Any = "", climate: Any = "", soil: Any = "", value: Any = None) -> Array:
@@ -252,7 +253,7 @@ class DrawnParameters:
         rows = np.unique(resolved.rows[resolved.rows >= 0])
         result = quantity(values, str(self.table.factors.unit[rows[0]])) if self.with_units and len(rows) else values
         ids = ", ".join(dict.fromkeys(str(id) for id in resolved.ids if id))
-        self._origins[id(result)] = (result, ids)
+        self._origins.remember(result, ids)
         return result
 
     def standard_error(self, name: str, *, species: Any = "", climate: Any = "", soil: Any = "") -> Array:
@@ -269,8 +270,7 @@ class DrawnParameters:
 
     def origin(self, values: Any) -> str:
         """Ids of the parameters that an array came from; empty for any other array."""
-        known = self._origins.get(id(values))
-        return known[1] if known is not None and known[0] is values else ""
+        return self._origins.of(values)
 
     @property
     def draws(self) -> int:

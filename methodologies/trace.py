@@ -6,6 +6,7 @@ parameter, column or earlier step, and what came out. Where none is kept, and in
 check of dimensions, the function is called as it is.
 """
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -61,6 +62,23 @@ class Step:
     origins: Mapping[str, str]
 
 
+class Origins:
+    """Where arrays came from, without keeping them alive."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[Any], str]] = {}
+
+    def remember(self, value: Any, where: str) -> None:
+        """Remember an array; a plain number has no identity and is not kept."""
+        if hasattr(value, "__array_function__"):
+            self._known[id(value)] = (weakref.ref(value), where)
+
+    def of(self, value: Any) -> str:
+        """Where an array came from; empty where nobody said."""
+        known = self._known.get(id(value))
+        return known[1] if known is not None and known[0]() is value else ""
+
+
 @dataclass(slots=True)
 class Trace:
     """The steps of a quantification, in order.
@@ -73,8 +91,7 @@ class Trace:
 
     origin: Callable[[Any], str]
     steps: list[Step] = field(default_factory=list)
-    _results: dict[int, tuple[Any, int]] = field(default_factory=dict)
-    _notes: dict[int, tuple[Any, str]] = field(default_factory=dict)
+    _known: Origins = field(default_factory=Origins)
 
     def add(self, equation: Equation, inputs: Mapping[str, Any], result: Any, labels: Sequence[str] | None) -> None:
         """Keep a call."""
@@ -92,21 +109,18 @@ class Trace:
                 origins={name: one for name, one in origins.items() if one},
             )
         )
-        self._results[id(result)] = (result, number)
+        self._known.remember(result, f"#{number}")
 
     def note(self, value: Any, where: str) -> None:
         """Remember where an array came from."""
-        self._notes[id(value)] = (value, where)
+        self._known.remember(value, where)
 
     def _where(self, value: Any) -> str:
         """An earlier step, parameter ids or a column; of a view, where the array behind it came from."""
         for one in (value, getattr(value, "base", None)):
-            if id(one) in self._results and self._results[id(one)][0] is one:
-                return f"#{self._results[id(one)][1]}"
-            if id(one) in self._notes and self._notes[id(one)][0] is one:
-                return self._notes[id(one)][1]
-            if one is not None and self.origin(one):
-                return self.origin(one)
+            where = self._known.of(one) or self.origin(one)
+            if where:
+                return where
         return ""
 
     def frame(self) -> pd.DataFrame:
