@@ -40,9 +40,6 @@ _TOKEN = re.compile(r"(?P<open>\()|(?P<close>\)(?P<close_power>-?\d+)?)|(?P<unit
 DIMENSIONLESS = ("", "-", "1", "yyyymmdd")
 """Units of plain numbers; a date is written as a number of eight digits."""
 
-DimensionError = (ValueError, TypeError, RuntimeWarning)
-"""What pint raises or warns where dimensions do not fit; its own errors are kinds of these."""
-
 
 @lru_cache(maxsize=1)
 def registry() -> "pint.UnitRegistry[Any]":

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from methodologies.contract import DRAWS, SIGNS, TERM_UNIT, Array, Broken, Columns, Methodology, Parameters, Refusal, Tables, Term
+from methodologies.contract import DRAWS, SIGNS, TERM_UNIT, Array, Broken, Columns, Methodology, Parameters, Tables, Term
 from methodologies.dimensions import is_quantity, magnitude, quantity
 from methodologies.trace import equation
 
 Floats = NDArray[np.float64]
 
 SMALLEST_FREEDOM = 1.0
+NET = Term(name="net", role="memo", unit=TERM_UNIT, title="净碳汇量", title_en="net removal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def evaluate(methodology: Methodology, tables: Tables, parameters: Parameters, n
     for step in methodology.deductions:
         if step.on == "net":
             changed = step.change({"net": creditable}, parameters, tables)
-            after = _shaped("net", changed.get("net", creditable), strata, True)
+            after = _in_unit(NET, _shaped(NET.name, changed.get(NET.name, creditable), strata, True))
             stages.append(_stage(step.id, {"net": creditable}, {"net": after}))
             creditable = after
     return Evaluation(gross=gross, terms=terms, net=net, creditable=creditable, stages=tuple(stages))
@@ -221,17 +222,3 @@ def columns_of(table: Columns, units: Mapping[str, str]) -> Columns:
         name: quantity(values, units[name]) if units.get(name) and np.asarray(values).dtype == np.float64 else values
         for name, values in table.items()
     }
-
-
-__all__ = [
-    "TERM_UNIT",
-    "Evaluation",
-    "Refusal",
-    "Stage",
-    "columns_of",
-    "evaluate",
-    "failed_conditions",
-    "frozen",
-    "read_only",
-    "sampling_noise",
-]

@@ -23,14 +23,14 @@ from aoi.table import Table, decode
 from aoi.texts import current_language
 from aoi.zones import Zones
 from methodologies.boundary import CLOSES_HA, Boundary, check_other_projects, check_points, read_boundary
-from methodologies.contract import SIGNS, Broken, Columns, Methodology, Refusal, Tables
+from methodologies.contract import Broken, Columns, Methodology, Refusal, Tables
 from methodologies.discovery import Loaded, find
 from methodologies.evaluation import Evaluation, evaluate, failed_conditions, frozen, sampling_noise
 from methodologies.inventory import inventory_densities, inventory_strata
 from methodologies.parameters import DrawnParameters, with_overrides
 from methodologies.project import Project, read_project
 from methodologies.spreadsheets import read_table
-from methodologies.tables import FRAME_TABLES, INVENTORY, PERIOD, PROJECT, columns, empty
+from methodologies.tables import PERIOD, PROJECT, columns, empty
 from methodologies.tools.allometry import equations_of
 from methodologies.tools.buffer import issued, largest_remainder
 from methodologies.tools.dates import calendar_time, shares_of_years, years_between
@@ -474,6 +474,3 @@ def content_id(result: Result) -> str:
     """A short hash of everything that went into a quantification."""
     text = "\n".join([result.loaded.sha256, *(f"{one.role} {one.sha256}" for one in result.inputs)])
     return f"{zlib.crc32(text.encode()):08x}"
-
-
-__all__ = ["FRAME_TABLES", "INVENTORY", "SIGNS", "InputFile", "Result", "content_id", "interval", "quantify"]

@@ -396,6 +396,3 @@ def summary(result: Result) -> str:
         lines.append(text("quantify.deficit", deficit=f"{result.deficit:,.4f}"))
     lines.append(text("quantify.unverified", n=len(unverified(result))))
     return "\n".join(lines)
-
-
-__all__ = ["DEDUCTIONS", "ISSUANCE", "RESULTS", "labels", "record", "summary", "tables_of", "trace_page", "write_results"]

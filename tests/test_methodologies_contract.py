@@ -191,6 +191,11 @@ def test_entry_point_of_another_name(tmp_path):
         ("examples=(", "examples=() and (", "E-METHOD-13"),
         ("from aoi.table import Table\n", "from aoi.table import Table\nraise SystemExit(3)\n", "E-METHOD-01"),
         ("STRATUM, STATED_AREA,", "STRATUM,", "E-METHOD-15"),
+        (
+            "change=woody.deduct_risk",
+            'change=lambda terms, parameters, tables: {"net": terms["net"] * 0.09 * tables["strata"]["area_ha"]}',
+            "E-METHOD-08",
+        ),
         ('tables={"strata": STRATA}', 'tables={"strata": STRATA, "period": STRATA}', "E-METHOD-15"),
         ('"Biomass at the end, roots included", "t d.m. ha-1"', '"Biomass at the end, roots included", "kg d.m. ha-1"', "E-METHOD-08"),
         ('clause="土地权属清晰"', 'clause=""', "E-METHOD-15"),

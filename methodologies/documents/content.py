@@ -562,6 +562,3 @@ def _inputs(result: Result) -> Grid:
         rows=rows,
         widths=(16, 26, 12, 46),
     )
-
-
-__all__ = ["design_document", "reduction_report"]

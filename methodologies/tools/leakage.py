@@ -48,5 +48,11 @@ def displaced_agriculture_biomass(
 def displaced_agriculture(
     biomass: Array, reference: Array, factor_before: Array, factor_after: Array, area: Array, co2_per_carbon: Array
 ) -> Array:
-    """Leakage of displaced agriculture [tCO2e]."""
+    """Leakage of displaced agriculture [tCO2e].
+
+    Examples
+    --------
+    >>> round(float(displaced_agriculture(420.65, 50.0, 1.0, 0.8, 10.0, 44 / 12)), 3)
+    1909.05
+    """
     return co2_per_carbon * (biomass + reference * (factor_before - factor_after) * area)
