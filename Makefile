@@ -5,7 +5,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint types clean
+.PHONY: demo test test-long bench lint types clean
+
+# Options of the benchmark suite, e.g. make bench BENCH="--full --output figures"
+BENCH ?=
 
 demo: $(VENV)/.ready
 	$(BIN)/sinks demo demo-out
@@ -15,6 +18,9 @@ test: $(VENV)/.ready
 
 test-long: $(VENV)/.ready
 	$(BIN)/python -m pytest -n auto
+
+bench: $(VENV)/.bench
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCH)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -27,6 +33,10 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q aoi sinks methodologies
+	touch $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements-bench.txt
 	touch $@
 
 clean:

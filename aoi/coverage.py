@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from aoi.findings import InputError
-from aoi.grids import Grid, Tile, crs_text, geodesy, geodetic_crs, horizontal_crs, same_crs
+from aoi.grids import TILE, Grid, Tile, crs_text, geodesy, geodetic_crs, horizontal_crs, same_crs
 from aoi.zones import Rings, Zones, check_extent, geodesic_area_ha
 
 Rule = Literal["coverage", "centre"]
@@ -101,6 +101,15 @@ class Footprint:
         order = np.argsort(cells, kind="stable")
         return cells[order], shares[order]
 
+    def tiles(self, across: int) -> set[int]:
+        """Numbers, row by row, of the tiles that it has a part of; ``across`` tiles make a row."""
+        numbers = self.rows.astype(np.int64) // TILE * across + self.cols // TILE
+        found = set(np.unique(numbers).tolist())
+        band, left, right = (one.astype(np.int64) // TILE for one in (self.run_rows, self.run_starts, self.run_stops - 1))
+        for row, low, high in np.unique(np.stack((band, left, right), axis=1), axis=0).tolist():
+            found.update(range(row * across + low, row * across + high + 1))
+        return found
+
     def touches(self, tile: Tile) -> bool:
         """Whether any cell of the tile is at least partly inside."""
         edge, _, _, lengths = self.pieces_in_tile(tile)
@@ -118,6 +127,27 @@ class Footprint:
         first = (self.run_rows[low:high].astype(np.int64) - tile.row_off) * tile.width + starts
         edge = (self.rows[at].astype(np.int64) - tile.row_off) * tile.width + (self.cols[at].astype(np.int64) - tile.col_off)
         return edge, self.fractions[at], first[inside], (stops - starts)[inside]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segments:
+    """The shares of all zones as stretches of equal share in a row of the grid; ordered by zone, row and column.
+
+    Parameters
+    ----------
+    rows, starts, stops : int32 arrays
+        Row, first column and column past the last.
+    fractions : float64 array
+        Share of each of its cells inside the zone.
+    first : (zones, tile rows + 1) int64 array
+        Where the stretches of a zone begin in each row of tiles.
+    """
+
+    rows: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    stops: NDArray[np.int32]
+    fractions: Floats
+    first: Integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -174,7 +204,7 @@ class Coverage:
     def tile(self, tile: Tile) -> TileCoverage:
         """Shares of the cells of a canonical tile."""
         cells, shares, zones = [], [], []
-        for zone in self._near(tile):
+        for zone in self.zones_near(tile):
             at, share = self.footprints[zone].in_tile(tile)
             cells.append(at)
             shares.append(share)
@@ -185,7 +215,7 @@ class Coverage:
 
     def runs(self, tile: Tile) -> TileRuns:
         """The shares of a tile with whole cells as runs: what a kernel wants on grids of many cells."""
-        near = self._near(tile)
+        near = self.zones_near(tile)
         found = [self.footprints[zone].pieces_in_tile(tile) for zone in near]
         cells, shares, starts, lengths = zip(*found, strict=True) if found else ((), (), (), ())
         return TileRuns(
@@ -199,11 +229,23 @@ class Coverage:
 
     def touches(self, tile: Tile) -> bool:
         """Whether any zone has a part in the tile."""
-        return any(self.footprints[zone].touches(tile) for zone in self._near(tile))
+        return any(self.footprints[zone].touches(tile) for zone in self.zones_near(tile))
 
     def tiles(self) -> Iterator[Tile]:
         """The tiles that any zone touches, in row-major order."""
-        return (tile for tile in self.grid.tiles() if self.touches(tile))
+        touched: set[int] = set()
+        for one in self.footprints:
+            touched |= one.tiles(self.grid.tile_cols)
+        return (self.grid.tile_at(*divmod(place, self.grid.tile_cols)) for place in sorted(touched))
+
+    def segments(self) -> "Segments":
+        """All zones as stretches of cells, row by row: what a kernel walks along."""
+        parts = [_segments(one) for one in self.footprints]
+        bands = np.arange(self.grid.tile_rows + 1, dtype=np.int64) * TILE
+        lengths = np.cumsum([0, *(len(part[0]) for part in parts)])
+        first = [start + np.searchsorted(part[0], bands) for start, part in zip(lengths, parts, strict=False)]
+        rows, starts, stops, fractions = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Segments(rows=rows, starts=starts, stops=stops, fractions=fractions, first=np.stack(first).astype(np.int64))
 
     def zone_areas_ha(self) -> Floats:
         """Area of each zone on the grid [ha]: the sum of share times cell area, shape (zones,).
@@ -226,12 +268,20 @@ class Coverage:
                 sums[zone].append(float(totals[zone]))
         return np.array([math.fsum(one) for one in sums])
 
-    def _near(self, tile: Tile) -> list[int]:
+    def zones_near(self, tile: Tile) -> list[int]:
         """Zones whose box meets the tile."""
         top, bottom, left, right = self.boxes.T
         meets = (top < tile.row_off + tile.height) & (bottom > tile.row_off)
         meets &= (left < tile.col_off + tile.width) & (right > tile.col_off)
         return [int(zone) for zone in np.flatnonzero(meets)]
+
+
+def _segments(one: Footprint) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], Floats]:
+    """Boundary cells and runs of a zone in one order: row, first column, column past the last, share."""
+    rows, starts = np.concatenate((one.rows, one.run_rows)), np.concatenate((one.cols, one.run_starts))
+    stops, fractions = np.concatenate((one.cols + 1, one.run_stops)), np.concatenate((one.fractions, np.ones(len(one.run_rows))))
+    order = np.lexsort((starts, rows))
+    return rows[order].astype(np.int32), starts[order].astype(np.int32), stops[order].astype(np.int32), fractions[order]
 
 
 def image_rings(zones: Zones, grid: Grid) -> Rings:

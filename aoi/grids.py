@@ -369,6 +369,20 @@ class Grid:
         return inverse
 
 
+def cell_size_m(grid: Grid) -> tuple[float, float]:
+    """Height and width of the cell in the middle of a grid [m]; geodesic where the grid is geographic."""
+    a, _, c, _, e, f = grid.transform
+    x, y = c + a * grid.width / 2, f + e * grid.height / 2
+    crs = horizontal_crs(grid.crs)
+    if not crs.is_geographic:
+        unit = float(crs.axis_info[0].unit_conversion_factor)
+        return -e * unit, a * unit
+    per = np.degrees(grid._radians_per_unit)
+    down = geodesy(crs).inv(x * per, (y - e / 2) * per, x * per, (y + e / 2) * per)[2]
+    across = geodesy(crs).inv((x - a / 2) * per, y * per, (x + a / 2) * per, y * per)[2]
+    return float(down), float(across)
+
+
 def inverse_areal_scale(crs: str, x: Floats, y: Floats) -> Floats:
     """True area per projected area at points of a projected CRS; NaN where the projection does not reach.
 

@@ -18,7 +18,8 @@ from sinks.legends.legend import land_classes
 from sinks.provenance import HashMemory
 from sinks.setup import Setup, mapped_ecosystems
 from sinks.tabulate.activity import combine
-from sinks.tabulate.tile import TileSums, tile_sums
+from sinks.tabulate.fast import kernel_sums
+from sinks.tabulate.tile import TileSums
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 
 SAMPLE_TILES = 12
@@ -59,7 +60,7 @@ def check_inputs(setup: Setup, *, deep: bool = False, progress: Progress | None 
     sample = _Sample(frozenset(touched[::step]))
     unusable: list[Finding] = []
     try:
-        map_windows(setup.stack, coverage, partial(tile_sums, plan=setup.plan), sample, engine=Engine(), salvage=True, progress=progress)
+        map_windows(setup.stack, coverage, partial(kernel_sums, plan=setup.plan), sample, engine=Engine(), salvage=True, progress=progress)
     except InputError as error:
         unusable = error.findings
     activity = combine([sample.sums[key] for key in sorted(sample.sums)], setup.plan, coverage.codes)

@@ -165,6 +165,12 @@ class LimitSection(Section):
     missing_fraction: float = Field(default=0.2, ge=0, le=1)
 
 
+class UncertaintySection(Section):
+    """What intervals are made from."""
+
+    lattice_km: float = Field(default=5.0, gt=0)
+
+
 class PolicySection(Section):
     """Which rows of the removals count towards an offset (ACCOUNTING 2, 3 and 5)."""
 
@@ -186,6 +192,7 @@ class Config(Section):
     densities: DensitySection | None = None
     factors: FileSection | None = None
     limits: LimitSection = LimitSection()
+    uncertainty: UncertaintySection = UncertaintySection()
     policy: FileSection | None = None
     demo: dict[str, bool | Text] | None = None
 

@@ -43,11 +43,12 @@ from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, l
 from sinks.report.words import summary_words
 from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
 from sinks.tabulate.activity import Activity, combine
+from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.partials import PartialStore
-from sinks.tabulate.tile import Plan, tile_sums
+from sinks.tabulate.tile import Plan
 from sinks.uncertainty import design
 
-CODE_OF_PASS = ("sinks/tabulate/tile.py", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
+CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
 CODE_OF_ACCOUNTING = ("sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/uncertainty.py", "sinks/pipeline.py")
 """Code that decides what a stage makes: partial tables and results of other code are not taken up."""
 
@@ -93,7 +94,7 @@ def look(setup: Setup, progress: Progress | None = None) -> None:
         With all findings, when one of them stops the run.
     """
     hashes, found = hash_inputs(setup)
-    if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, hashes)):
+    if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, _pass_key(setup, hashes))):
         found += check_inputs(setup, progress=progress)
     stop_on_errors([*setup.findings, *found])
 
@@ -116,19 +117,21 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     shutil.rmtree(staged, ignore_errors=True)
     hashes, found = hash_inputs(setup)
     stop_on_errors(found)
-    key = _tables_key(setup, hashes)
+    sums_key = _pass_key(setup, hashes)
+    key = _tables_key(setup, sums_key)
     if _kept(setup.out, "tabulate", key):
         read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
         stop_on_errors(check_activity(setup, *read))
         return False
     coverage = setup.coverage()
-    activity = _activity(setup, coverage, hashes, engine, progress)
+    activity = _activity(setup, coverage, hashes, content_hash(sums_key), engine, progress)
     stop_on_errors(check_activity(setup, activity.year, activity.strata))
     written = {
         tables.ZONES: zone_rows(setup, coverage),
         tables.ACTIVITY_YEAR: activity.year,
         tables.ACTIVITY_PAIR: activity.pair,
         tables.STRATA: activity.strata,
+        **({tables.ACTIVITY_LATTICE: activity.lattice} if setup.plan.lattice else {}),
         tables.INPUTS: _input_rows(setup, hashes),
     }
     for table, frame in written.items():
@@ -137,13 +140,15 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     return True
 
 
-def _activity(setup: Setup, coverage: Coverage, hashes: Mapping[str, str], engine: Engine | None, progress: Progress | None) -> Activity:
+def _activity(
+    setup: Setup, coverage: Coverage, hashes: Mapping[str, str], key: str, engine: Engine | None, progress: Progress | None
+) -> Activity:
     """The sums of all tiles; partial tables of inputs that changed meanwhile are of neither content and are thrown away."""
-    key = content_hash(_pass_key(setup, hashes))
     store = PartialStore(setup.out / "partials", key)
     before = len(store)
     try:
-        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, progress=progress)
+        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, closely=False, progress=progress)
+        store.commit()
         log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
         activity = combine(store.read(), setup.plan, coverage.codes)
     finally:
@@ -179,14 +184,14 @@ class TileSumsOf:
     plan: Plan
 
     def __call__(self, block: Any) -> Any:
-        return tile_sums(block, self.plan)
+        return kernel_sums(block, self.plan)
 
 
-def _tables_key(setup: Setup, hashes: Mapping[str, str]) -> str:
+def _tables_key(setup: Setup, sums: Mapping[str, Any]) -> str:
     """The hash of everything that the activity tables say: the sums, and what zones and files are called."""
     zones = [[zones.names_zh, zones.names_en, zones.parents] for zones in setup.zone_sets]
     files = [[source.layer, source.year, source.label] for source in setup.sources]
-    return content_hash([_pass_key(setup, hashes), zones, files])
+    return content_hash([sums, zones, files])
 
 
 def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aoi.coverage import Coverage, geodesic_areas_ha, polygon_areas_ha
 from aoi.findings import Finding, InputError, errors, finding
-from aoi.grids import Grid
+from aoi.grids import Grid, cell_size_m
 from aoi.guard import guarded_path
 from aoi.leagues import leagues
 from aoi.parcels import Parcels, cross, read_parcels
@@ -292,7 +292,17 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
     return Plan(
         years=dates, strata=tuple(sorted(config.strata.items())), values=tuple(sorted(values, key=lambda one: one.name)),
         intervals=tuple(pairwise(dates)) if change else (),
+        lattice=lattice_of(stack.grid, config.uncertainty.lattice_km) if any(one.se for one in values) else None,
     )  # fmt: skip
+
+
+def lattice_of(grid: Grid, size_km: float) -> tuple[int, int]:
+    """Cells down and across of a lattice cell of about a size, at least one; by the size of the cells in the middle of the grid.
+
+    The lattice begins at the origin of the grid and knows nothing of windows (ACCOUNTING 1).
+    """
+    down, across = cell_size_m(grid)
+    return max(1, round(size_km * 1000.0 / down)), max(1, round(size_km * 1000.0 / across))
 
 
 def bin_edges(name: str, unit: str | None, basis: str | None, factors: FactorTable) -> tuple[float, ...]:

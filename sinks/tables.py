@@ -136,6 +136,27 @@ ACTIVITY_PAIR = Table(
     ),
 )  # fmt: skip
 
+ACTIVITY_LATTICE = Table(
+    name="activity_lattice", title_zh="误差格网活动数据", title_en="Map errors over the lattice",
+    row_per="layer, zone, date or interval, classes at both dates, lattice cell; a date alone has the same year and class twice",
+    columns=(
+        _text("layer", "图层", "Layer", key=True, pattern=r"[a-z][a-z0-9_]*", description="the layer whose standard errors are summed"),
+        ZONE, YEAR_FROM,
+        _integer("year_to", "终止年份", "Year to", key=True, minimum=1900, maximum=2200),
+        _integer("land_from", "起始类别代码", "Class at the start", key=True, minimum=-1),
+        _integer("land_to", "终止类别代码", "Class at the end", key=True, minimum=-1),
+        _integer("lattice_row", "格网行号", "Lattice row", key=True, minimum=0, description="counted from the upper edge of the run's grid"),
+        _integer("lattice_col", "格网列号", "Lattice column", key=True, minimum=0, description="counted from the left edge of the run's grid"),
+        _decimal("area_ha", "面积", "Area with a value at both dates", "ha", minimum=0),
+        _decimal("missing_ha", "缺标准误面积", "Area with a value but without a standard error", "ha", minimum=0),
+        _decimal("sum_se_from", "起始标准误和", "Sum of area times standard error at the start", "ha x unit"),
+        _decimal("sum_se_to", "终止标准误和", "Sum of area times standard error at the end", "ha x unit"),
+        _decimal("sum_se_from_sq", "起始方差和", "Sum of squared area times variance at the start", "ha^2 x unit^2"),
+        _decimal("sum_se_to_sq", "终止方差和", "Sum of squared area times variance at the end", "ha^2 x unit^2"),
+        _decimal("sum_se_cross", "标准误交叉积和", "Sum of squared area times both standard errors", "ha^2 x unit^2"),
+    ),
+)  # fmt: skip
+
 STRATA = Table(
     name="strata", title_zh="分层", title_en="Strata", row_per="stratum",
     columns=(
@@ -303,7 +324,7 @@ QUANTIFICATIONS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, BIN_BOUNDS, FACTORS_USED, INPUTS,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, BIN_BOUNDS, FACTORS_USED, INPUTS,
 )  # fmt: skip
 
 __all__ = ["DICTIONARY", "OUTPUT_TABLES"]

@@ -320,11 +320,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the te
 import aoi.grids
 aoi.grids.TILE = 16
 import sinks.layers.windows as windows
-read, rest = windows.read_member, float(sys.argv[1])
+read, rest = windows.read_stored, float(sys.argv[1])
 def slowly(*arguments):
     time.sleep(rest)
     return read(*arguments)
-windows.read_member = slowly
+windows.read_stored = slowly
 import sinks.pipeline
 sinks.pipeline.check_inputs = lambda *_, **__: []
 from sinks.cli import main

@@ -6,6 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 TOP = Path(__file__).parents[1]
 
 
@@ -27,11 +29,23 @@ def test_wheel_holds_the_packages_and_their_data(tmp_path: Path) -> None:
     assert names == wanted
 
 
-def test_requirements_name_no_index() -> None:
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-bench.txt"])
+def test_requirements_name_no_index(name: str) -> None:
     """The lock file has hashes and no address."""
-    text = (TOP / "requirements.txt").read_text(encoding="utf-8")
+    text = (TOP / name).read_text(encoding="utf-8")
     assert "--hash=sha256:" in text
     assert not re.search(r"https?://|--index|--extra-index|--find-links|file:", text)
+
+
+def test_the_benchmark_changes_no_version() -> None:
+    """What the benchmark is pinned to is what a run is pinned to; it only adds."""
+    pins = [
+        set(re.findall(r"^([a-z0-9-]+==\S+)", (TOP / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.txt", "requirements-bench.txt")
+    ]
+    known = {pin.partition("==")[0] for pin in pins[0]}
+    assert {pin for pin in pins[1] - pins[0] if pin.partition("==")[0] in known} == set()
+    assert len(pins[1] & pins[0]) > 20
 
 
 def test_help_answers_at_once() -> None:

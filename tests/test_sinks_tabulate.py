@@ -15,7 +15,7 @@ from shapely import affinity
 from aoi.grids import Tile
 from sinks.tabulate.activity import combine
 from sinks.tabulate.partials import PartialStore
-from sinks.tabulate.tile import PAIR_SUMS, YEAR_SUMS, Plan, Sums, TileSums, ValueLayer, bin_of
+from sinks.tabulate.tile import AREA_CODE, PAIR_SUMS, YEAR_SUMS, Plan, Sums, TileSums, ValueLayer, bin_of
 
 LATTICE = Lattice(height=7, width=8)
 YEARS = (2017, 2020, 2023)
@@ -215,6 +215,9 @@ def test_bins_are_half_open(edges, values):
 PLAN = Plan(years=(2020,), strata=(), values=(ValueLayer(name="ndvi", edges=(), se=None, per_member=False),), intervals=())
 
 
+NOTHING = Sums(np.zeros((0, 4), dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64), np.zeros((0, 7)))
+
+
 @st.composite
 def tile_results(draw):
     """Sums of some tiles, whose rounding shows when they are added in another order."""
@@ -222,11 +225,11 @@ def tile_results(draw):
     results = []
     for _ in range(many):
         classes = draw(st.lists(st.integers(0, 4), min_size=1, max_size=4, unique=True))
-        keys = np.array([[0, 2020, code, 0, 0, 0] for code in sorted(classes)], dtype=np.int64)
+        keys = np.array([[0, 2020, code] for code in classes], dtype=np.int64)
         big = draw(st.lists(st.floats(0, 1e16), min_size=len(classes), max_size=len(classes)))
         sums = np.repeat(np.array(big)[:, None], len(YEAR_SUMS), axis=1)
-        nothing = Sums(np.zeros((0, len(PLAN.pair_keys)), dtype=np.int64), np.zeros((0, len(PAIR_SUMS))))
-        results.append(TileSums(Sums(keys, sums), nothing))
+        rows = np.arange(len(classes), dtype=np.int32)
+        results.append(TileSums(Sums(keys, rows, np.full(len(classes), AREA_CODE), sums), NOTHING, NOTHING))
     return results
 
 
@@ -238,7 +241,7 @@ def test_tiles_add_up_to_the_same_bits_in_any_order(results, random):
     one, other = combine(results, PLAN, ["Z1"]), combine(shuffled, PLAN, ["Z1"])
     pd.testing.assert_frame_equal(one.year, other.year, check_exact=True)
     first = one.year.iloc[0]
-    parts = [float(tile.year.sums[tile.year.keys[:, 2] == first["class"], 0].sum()) for tile in results]
+    parts = [float(tile.year.sums[tile.year.groups[:, 2] == first["class"], 0].sum()) for tile in results]
     assert first["area_ha"] == math.fsum(parts)
 
 
@@ -254,19 +257,21 @@ def test_partial_tables_come_back_whole_and_in_tile_order(tmp_path_factory, resu
     assert len(store) == len(results)
     assert all(store.done(tile) for tile in tiles)
     for kept, result in zip(store.read(), results, strict=True):
-        assert kept.year.keys.tolist() == result.year.keys.tolist()
-        assert kept.year.sums.tobytes() == np.ascontiguousarray(result.year.sums).tobytes()
+        for one, other in ((kept.year, result.year), (kept.pair, result.pair), (kept.lattice, result.lattice)):
+            assert one.groups.tolist() == other.groups.tolist()
+            assert one.group.tolist() == other.group.tolist()
+            assert one.code.tolist() == other.code.tolist()
+            assert one.sums.tobytes() == np.ascontiguousarray(other.sums).tobytes()
     store.close()
 
 
 def test_a_store_of_another_key_is_another_store(tmp_path):
     """Partial tables of other inputs are never mixed in."""
     tile = Tile(row=0, col=0, row_off=0, col_off=0, height=1, width=1)
-    nothing = TileSums(*(Sums(np.zeros((0, 1), dtype=np.int64), np.zeros((0, 1))) for _ in range(2)))
     for key in ("one", "other"):
         store = PartialStore(tmp_path, key)
         assert not store.done(tile)
-        store.put(tile, nothing)
+        store.put(tile, TileSums(NOTHING, NOTHING, NOTHING))
         store.close()
 
 

@@ -108,6 +108,144 @@ class Extent:
     width: int
 
 
+STORED_TYPES = tuple(np.dtype(name) for name in ("u1", "i1", "u2", "i2", "i4", "f4", "f8"))
+"""Types in which cells may stand in a window as they stand in their file; those of classes are the whole numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stored:
+    """Cells as they stand in a file, and how they become codes or values.
+
+    Parameters
+    ----------
+    cells : (height, width) array of one of `STORED_TYPES`
+    offset : int
+        Where the first cell stands in the bytes of its window; rows follow each other.
+    limits : tuple of float
+        The values that can be; those outside are missing where the user declared the
+        limits, and a finding else.
+    """
+
+    cells: NDArray[Any]
+    offset: int
+    kind: Kind
+    nodata: float | None = None
+    scale: float = 1.0
+    add: float = 0.0
+    missing_codes: tuple[int, ...] = ()
+    limits: tuple[float, float] = (-np.inf, np.inf)
+    declared: bool = False
+
+    def decoded(self, rows: slice = slice(None), columns: slice = slice(None)) -> NDArray[Any]:
+        """Codes (int32, -1 for missing) or values (float64, NaN for missing) of some of the cells."""
+        cells = self.cells[rows, columns]
+        if self.kind == "classes":
+            return _codes(cells, self.nodata, self.missing_codes)
+        values = _values(cells, self.nodata, self.scale, self.add)
+        if self.declared:
+            values[(values < self.limits[0]) | (values > self.limits[1])] = np.nan
+        return values
+
+
+class Scratch:
+    """The bytes in which the cells of a window stand; taken once, and used again by the next window of the same thread."""
+
+    def __init__(self) -> None:
+        self.bytes: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self._used = 0
+
+    def clear(self, size: int) -> None:
+        """Make room for a window of so many bytes; what stood here before is lost."""
+        self._used = 0
+        if len(self.bytes) < size:
+            self.bytes = np.empty(size, dtype=np.uint8)
+
+    def take(self, shape: tuple[int, int], kind: "np.dtype[Any]") -> tuple[NDArray[Any], int]:
+        """Cells of a shape and type, and where they begin."""
+        offset = self._used
+        size = shape[0] * shape[1] * kind.itemsize
+        self._used += -(-size // _ALIGNED) * _ALIGNED
+        return self.bytes[offset : offset + size].view(kind).reshape(shape), offset
+
+
+_ALIGNED = 64
+WIDEST_CELL = 8
+"""Bytes of the widest cell that a window may hold."""
+
+
+def room_of(extent: Extent) -> int:
+    """Bytes that one member may take in a window."""
+    return extent.height * extent.width * WIDEST_CELL + _ALIGNED
+
+
+def read_stored(layer: Layer, member: tuple[RasterFile, ...], extent: Extent, scratch: Scratch) -> Stored | None:
+    """The cells of a member as they stand in its one file; None where they must be put together, warped or converted first.
+
+    Raises
+    ------
+    InputError
+        A block cannot be decoded.
+    """
+    parts = [(file, _overlap(file, extent)) for file in member]
+    held = [(file, part) for file, part in parts if part is not None]
+    if len(held) != 1 or held[0][1] != extent:
+        return None
+    file = held[0][0]
+    if file.offset is None:
+        return None
+    try:
+        dataset = dataset_of(file.path)
+        kind = np.dtype(dataset.dtypes[0])
+        if kind not in STORED_TYPES or (layer.kind == "classes" and not _holds_codes_only(kind)):
+            return None
+        cells, offset = scratch.take((extent.height, extent.width), kind)
+        window = Window(extent.col_off - file.offset[1], extent.row_off - file.offset[0], extent.width, extent.height)
+        dataset.read(1, window=window, out=cells)
+    except RasterioError as error:
+        raise read_failure(error, file.path, file.label, extent.row_off, extent.col_off) from error
+    limits = layer.valid if layer.valid is not None else _ANY_NUMBER
+    return Stored(
+        cells=cells, offset=offset, kind=layer.kind, nodata=file.nodata, scale=file.scale, add=file.add, missing_codes=layer.missing_codes,
+        limits=limits, declared=layer.valid is not None and layer.valid_declared,
+    )  # fmt: skip
+
+
+_ANY_NUMBER = (-float(np.finfo(np.float64).max), float(np.finfo(np.float64).max))
+
+
+def stored_from(cells: NDArray[Any], kind: Kind, scratch: Scratch) -> Stored:
+    """Codes or values that are ready, as cells of a window."""
+    place, offset = scratch.take(cells.shape, cells.dtype)
+    place[...] = cells
+    return Stored(cells=place, offset=offset, kind=kind)
+
+
+def _codes(raw: NDArray[Any], nodata: float | None, missing_codes: tuple[int, ...]) -> NDArray[np.int32]:
+    """Class codes of whole numbers, -1 for missing."""
+    codes = raw.astype(np.int32)
+    if nodata is not None:
+        codes[raw == nodata] = MISSING_CLASS
+    for code in missing_codes:
+        codes[codes == code] = MISSING_CLASS
+    codes[codes < 0] = MISSING_CLASS
+    return codes
+
+
+def _values(raw: NDArray[Any], nodata: float | None, scale: float, add: float) -> NDArray[np.float64]:
+    """Values of cells, NaN for missing."""
+    values = raw.astype(np.float64)
+    if nodata is not None and not np.isnan(nodata):
+        values[raw == nodata_of(nodata, raw.dtype)] = np.nan
+    if scale != 1.0 or add != 0.0:
+        values = values * scale + add
+    return values
+
+
+def nodata_of(nodata: float, kind: "np.dtype[Any]") -> Any:
+    """A no-data value as the cells of a type hold it."""
+    return np.asarray(nodata).astype(kind, copy=False)
+
+
 def read_member(layer: Layer, member: tuple[RasterFile, ...], grid: Grid, extent: Extent) -> tuple[NDArray[Any], list[Finding]]:
     """The cells of one member in an extent, and what is wrong with them; where files of a mosaic overlap, the first with a value holds.
 
@@ -201,14 +339,10 @@ def _spare_value(dtype: str) -> float:
 def _fill_classes(target: NDArray[Any], raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent) -> list[Finding]:
     found: list[Finding] = []
     if _holds_codes_only(raw.dtype):
-        codes = raw.astype(np.int32)
-        if file.nodata is not None:
-            codes[raw == file.nodata] = MISSING_CLASS
+        codes = _codes(raw, file.nodata, layer.missing_codes)
     else:
-        codes, found = _whole_codes(raw, file, layer, part)
-    for code in layer.missing_codes:
-        codes[codes == code] = MISSING_CLASS
-    codes[codes < 0] = MISSING_CLASS
+        whole, found = _whole_codes(raw, file, layer, part)
+        codes = _codes(whole, None, layer.missing_codes)
     np.copyto(target, codes, where=target == MISSING_CLASS)
     return found
 
@@ -233,11 +367,7 @@ def _whole_codes(raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent
 
 
 def _fill_values(target: NDArray[Any], raw: NDArray[Any], file: RasterFile, layer: Layer, part: Extent) -> list[Finding]:
-    values = raw.astype(np.float64)
-    if file.nodata is not None and not np.isnan(file.nodata):
-        values[raw == np.asarray(file.nodata).astype(raw.dtype, copy=False)] = np.nan
-    if file.scale != 1.0 or file.add != 0.0:
-        values = values * file.scale + file.add
+    values = _values(raw, file.nodata, file.scale, file.add)
     found = []
     if layer.valid is not None and layer.valid_declared:
         values[(values < layer.valid[0]) | (values > layer.valid[1])] = np.nan

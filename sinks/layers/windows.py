@@ -7,38 +7,75 @@ nor the number of workers changes what a function sees or the order of results.
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aoi.coverage import Coverage, TileCoverage
+from aoi.coverage import Coverage, Segments, TileCoverage
 from aoi.findings import Finding, InputError, finding
-from aoi.grids import Grid, Tile
+from aoi.grids import Tile
 from sinks.errors import Unfinished
-from sinks.layers.layer import Extent, Stack, read_member
+from sinks.layers.layer import Extent, Scratch, Stack, Stored, read_member, read_stored, room_of, stored_from
 
-Result = TypeVar("Result")
+Key = tuple[str, int | None, int]
 _MOST_FINDINGS = 50
+_THREAD = threading.local()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
-    """What a function sees of one tile.
+    """What a function sees of one tile; it holds good only while the function runs.
 
-    ``arrays`` maps (layer, year or None, member) to (height, width) cells;
-    ``zones`` are the cells of the zones with the share of each cell inside;
-    ``area_ha`` broadcasts to (height, width).
+    Parameters
+    ----------
+    stored : mapping
+        (layer, year or None, member) -> the cells of its window as they stand in the file.
+    bytes : (n,) uint8
+        Where the cells of the window stand.
+    row, col, width : int
+        The tile's first row and column in its window; the width of the window.
+    segments : Segments
+        The zones as stretches of cells.
+    area_ha : float64
+        Areas of the cells, broadcasts to (height, width).
     """
 
     tile: Tile
-    arrays: dict[tuple[str, int | None, int], NDArray[Any]]
-    zones: TileCoverage
+    stored: Mapping[Key, Stored]
+    bytes: NDArray[np.uint8]
+    row: int
+    col: int
+    width: int
+    coverage: Coverage
+    segments: Segments
     area_ha: NDArray[np.float64]
+
+    @cached_property
+    def arrays(self) -> Mapping[Key, NDArray[Any]]:
+        """(layer, year or None, member) -> (height, width) codes (int32, -1 missing) or values (float64, NaN missing)."""
+        rows, columns = slice(self.row, self.row + self.tile.height), slice(self.col, self.col + self.tile.width)
+        return {key: one.decoded(rows, columns) for key, one in self.stored.items()}
+
+    @cached_property
+    def zones(self) -> TileCoverage:
+        """The cells of the zones with the share of each cell inside."""
+        return self.coverage.tile(self.tile)
+
+
+def files_of(files: Iterable[Key], layer: str, year: int) -> list[Key]:
+    """Of some files those of a layer at a date, or those that hold at every date."""
+    found = [key for key in files if key[0] == layer and key[1] == year]
+    return found or [key for key in files if key[0] == layer and key[1] is None]
+
+
+class Strange(Exception):
+    """A function met values that cannot be: its window must be looked at more closely."""
 
 
 class Outputs(Protocol):
@@ -77,6 +114,7 @@ def map_windows(
     engine: Engine | None = None,
     only: frozenset[str] | None = None,
     salvage: bool = False,
+    closely: bool = True,
     progress: Progress | None = None,
 ) -> None:
     """Apply a function to every tile that the zones touch and that is not done, and hand over the results.
@@ -92,6 +130,9 @@ def map_windows(
     salvage : bool
         Hand over the tiles of a window in spite of its findings, for a check: what
         cannot be read is missing in them. A run keeps no such tile.
+    closely : bool
+        Look at every cell of a window for values that cannot be. Without it cells stay
+        as they stand in their files, and the function raises `Strange` when it meets one.
 
     Raises
     ------
@@ -100,11 +141,11 @@ def map_windows(
         (and fifty at most), after the other tiles are kept.
     """
     engine = engine or Engine()
-    windows = list(_windows(stack.grid, zones, outputs, engine.window_tiles))
+    windows = list(_windows(zones, outputs, engine.window_tiles))
     total = sum(len(tiles) for tiles in windows)
     if total == 0:
         return
-    task = _Task(stack=stack, zones=zones, function=function, only=only, salvage=salvage)
+    task = _Task(stack=stack, zones=zones, function=function, only=only, salvage=salvage, closely=closely)
     keeper = _Keeper(outputs, total, progress)
     if engine.workers or engine.scheduler:
         _run_distributed(task, windows, keeper, engine)
@@ -114,11 +155,11 @@ def map_windows(
         raise InputError(keeper.findings())
 
 
-def _windows(grid: Grid, zones: Coverage, outputs: Outputs, size: int) -> Iterator[list[Tile]]:
+def _windows(zones: Coverage, outputs: Outputs, size: int) -> Iterator[list[Tile]]:
     """Groups of tiles that are read together: those of one window, touched by a zone and not done."""
     groups: dict[tuple[int, int], list[Tile]] = {}
-    for tile in grid.tiles():
-        if zones.touches(tile) and not outputs.done(tile):
+    for tile in zones.tiles():
+        if not outputs.done(tile):
             groups.setdefault((tile.row // size, tile.col // size), []).append(tile)
     yield from groups.values()
 
@@ -132,7 +173,7 @@ class _Answer:
     findings: list[Finding]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Task:
     """Reads one window and applies the function to its tiles."""
 
@@ -141,38 +182,62 @@ class _Task:
     function: Callable[[Block], Any]
     only: frozenset[str] | None
     salvage: bool
+    closely: bool
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The zones as stretches of cells."""
+        return self.zones.segments()
 
     def __call__(self, tiles: list[Tile]) -> "_Answer":
+        window = _bounding(tiles)
         try:
-            window = _bounding(tiles)
-            arrays, found = self._read(window)
-            if found and not self.salvage:
-                return _Answer(tiles[0], [], found)
-            return _Answer(tiles[0], [(tile, self.function(self._block(tile, window, arrays))) for tile in tiles], found)
+            try:
+                return self._answer(tiles, window, self.closely)
+            except Strange:
+                return self._answer(tiles, window, closely=True)
         except InputError as error:
             return _Answer(tiles[0], [], error.findings)
 
-    def _read(self, window: Extent) -> tuple[dict[tuple[str, int | None, int], NDArray[Any]], list[Finding]]:
-        arrays: dict[tuple[str, int | None, int], NDArray[Any]] = {}
-        found: list[Finding] = []
-        for layer in self.stack.layers:
-            if self.only is not None and layer.name not in self.only:
-                continue
-            for date, members in layer.dates:
-                for number, member in enumerate(members):
-                    arrays[layer.name, date, number], wrong = read_member(layer, member, self.stack.grid, window)
-                    found += wrong
-        return arrays, found
+    def _answer(self, tiles: list[Tile], window: Extent, closely: bool) -> "_Answer":
+        scratch = _scratch()
+        stored, found = self._read(window, scratch, closely)
+        if found and not self.salvage:
+            return _Answer(tiles[0], [], found)
+        blocks = (self._block(tile, window, stored, scratch) for tile in tiles)
+        return _Answer(tiles[0], [(block.tile, self.function(block)) for block in blocks], found)
 
-    def _block(self, tile: Tile, window: Extent, arrays: dict[tuple[str, int | None, int], NDArray[Any]]) -> Block:
-        rows = slice(tile.row_off - window.row_off, tile.row_off - window.row_off + tile.height)
-        columns = slice(tile.col_off - window.col_off, tile.col_off - window.col_off + tile.width)
+    def _read(self, window: Extent, scratch: Scratch, closely: bool) -> tuple[dict[Key, Stored], list[Finding]]:
+        members = [
+            (layer, (layer.name, date, number), member)
+            for layer in self.stack.layers if self.only is None or layer.name in self.only
+            for date, files in layer.dates for number, member in enumerate(files)
+        ]  # fmt: skip
+        scratch.clear(len(members) * room_of(window))
+        stored: dict[Key, Stored] = {}
+        found: list[Finding] = []
+        for layer, key, member in members:
+            plain = None if closely else read_stored(layer, member, window, scratch)
+            if plain is None:
+                cells, wrong = read_member(layer, member, self.stack.grid, window)
+                plain = stored_from(cells, layer.kind, scratch)
+                found += wrong
+            stored[key] = plain
+        return stored, found
+
+    def _block(self, tile: Tile, window: Extent, stored: dict[Key, Stored], scratch: Scratch) -> Block:
         return Block(
-            tile=tile,
-            arrays={key: array[rows, columns] for key, array in arrays.items()},
-            zones=self.zones.tile(tile),
-            area_ha=self.stack.grid.cell_areas_ha(tile),
-        )
+            tile=tile, stored=stored, bytes=scratch.bytes, row=tile.row_off - window.row_off, col=tile.col_off - window.col_off,
+            width=window.width, coverage=self.zones, segments=self.segments, area_ha=self.stack.grid.cell_areas_ha(tile),
+        )  # fmt: skip
+
+
+def _scratch() -> Scratch:
+    """The bytes of this thread's windows."""
+    if not hasattr(_THREAD, "scratch"):
+        _THREAD.scratch = Scratch()
+    found: Scratch = _THREAD.scratch
+    return found
 
 
 def _bounding(tiles: list[Tile]) -> Extent:
@@ -221,6 +286,7 @@ def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, thread
     """Windows on threads that end with the pass, and their handles with them; each result is kept as soon as it is there."""
     from dask.base import compute
     from dask.delayed import delayed
+    from dask.threaded import get
 
     def work(number: int) -> None:
         if not keeper.full:
@@ -228,7 +294,7 @@ def _run_threads(task: _Task, windows: list[list[Tile]], keeper: _Keeper, thread
 
     with ThreadPoolExecutor(threads) as pool:
         try:
-            compute(*(delayed(work)(number) for number in range(len(windows))), scheduler="threads", pool=pool)
+            compute(*(delayed(work)(number) for number in range(len(windows))), scheduler=get, pool=pool)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -1,11 +1,15 @@
 """Partial tables of tiles on disk: one SQLite file per content of the inputs.
 
-A tile counts when its row is committed, whole. The key of the file is a hash of
-everything that the sums depend on, so partials of other inputs are never mixed in.
+A tile counts when its row is committed, whole; tiles are committed about once a
+second, so that a run that is killed loses no more than that. The key of the file is
+a hash of everything that the sums depend on, so partials of other inputs are never
+mixed in.
 """
 
 import sqlite3
+import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,8 @@ from aoi.grids import Tile
 from sinks.errors import Unfinished
 from sinks.tabulate.tile import Sums, TileSums
 
+COMMIT_SECONDS = 0.5
+"""Tiles of so long a time are committed together: each commit waits for the disk."""
 _SCHEMA = "CREATE TABLE IF NOT EXISTS tile (row INTEGER, col INTEGER, content BLOB NOT NULL, PRIMARY KEY (row, col)) WITHOUT ROWID"
 
 
@@ -43,21 +49,40 @@ class PartialStore:
         return len(self._kept)
 
     def put(self, tile: Tile, result: TileSums) -> None:
-        """Keep a tile; committed before this returns.
+        """Keep a tile; committed with others before long, and by `commit`.
 
         Raises
         ------
         Unfinished
-            The disk is full or the file cannot be written; tiles kept before stay.
+            The disk is full or the file cannot be written; tiles committed before stay.
         """
         try:
+            if not self._database.in_transaction:
+                self._database.execute("BEGIN")
+                self._due = time.monotonic() + COMMIT_SECONDS
             self._database.execute("INSERT OR REPLACE INTO tile VALUES (?, ?, ?)", (tile.row, tile.col, _packed(result)))
         except sqlite3.OperationalError as error:
             raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
         self._kept.add((tile.row, tile.col))
+        if time.monotonic() >= self._due:
+            self.commit()
 
-    def read(self) -> list[TileSums]:
-        """All tiles, in tile order.
+    def commit(self) -> None:
+        """Have every tile on disk before this returns.
+
+        Raises
+        ------
+        Unfinished
+            The disk is full or the file cannot be written; tiles committed before stay.
+        """
+        try:
+            if self._database.in_transaction:
+                self._database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
+
+    def read(self) -> Iterator[TileSums]:
+        """All tiles, one after the other in tile order.
 
         Raises
         ------
@@ -65,34 +90,48 @@ class PartialStore:
             What stands in the file is no partial table.
         """
         try:
-            return [_unpacked(content) for (content,) in self._database.execute("SELECT content FROM tile ORDER BY row, col")]
+            for (content,) in self._database.execute("SELECT content FROM tile ORDER BY row, col"):
+                yield _unpacked(content)
         except (sqlite3.DatabaseError, zlib.error, ValueError) as error:
             raise InputError(finding("E-RUN-02", self._path.name, reason=str(error))) from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        """Commit what can be, and close the file."""
+        try:
+            self.commit()
+        finally:
+            self._database.close()
 
 
 def _packed(result: TileSums) -> bytes:
-    parts = []
-    for sums in (result.year, result.pair):
-        parts.append(np.asarray([*sums.keys.shape, sums.sums.shape[1]], dtype="<i8").tobytes())
-        parts.append(np.ascontiguousarray(sums.keys.T, dtype="<i8").tobytes())
-        parts.append(np.ascontiguousarray(sums.sums.T, dtype="<f8").tobytes())
-    return zlib.compress(b"".join(parts), 1)
+    """Keys compressed, sums (which no compression makes smaller) as they are, with a check sum over all."""
+    keys, sums = [], []
+    for table in (result.year, result.pair, result.lattice):
+        keys.append(np.array([*table.groups.shape, *table.sums.shape], dtype="<i8").tobytes())
+        keys += [np.ascontiguousarray(table.groups.T, dtype="<i8").tobytes(), table.group.astype("<i4").tobytes(), table.code.astype("<i8").tobytes()]
+        sums.append(np.ascontiguousarray(table.sums, dtype="<f8").tobytes())
+    packed = zlib.compress(b"".join(keys), 1)
+    whole = b"".join([len(packed).to_bytes(8, "little"), packed, *sums])
+    return zlib.crc32(whole).to_bytes(4, "little") + whole
 
 
 def _unpacked(content: bytes) -> TileSums:
-    raw = zlib.decompress(content)
-    tables = []
-    at = 0
-    for _ in range(2):
-        rows, keys, sums = np.frombuffer(raw, dtype="<i8", count=3, offset=at)
-        at += 24
-        key = np.frombuffer(raw, dtype="<i8", count=rows * keys, offset=at).reshape(keys, rows).T
-        at += 8 * rows * keys
-        values = np.frombuffer(raw, dtype="<f8", count=rows * sums, offset=at).reshape(sums, rows).T
-        at += 8 * rows * sums
-        tables.append(Sums(key, values))
+    whole = memoryview(content)[4:]
+    if zlib.crc32(whole) != int.from_bytes(content[:4], "little"):
+        raise ValueError("check sum")
+    length = int.from_bytes(whole[:8], "little")
+    keys, sums = zlib.decompress(whole[8 : 8 + length]), whole[8 + length :]
+    tables: list[Sums] = []
+    at = start = 0
+    for _ in range(3):
+        groups, columns, rows, wide = (int(one) for one in np.frombuffer(keys, dtype="<i8", count=4, offset=at))
+        at += 32
+        group_keys = np.frombuffer(keys, dtype="<i8", count=groups * columns, offset=at).reshape(columns, groups).T
+        at += 8 * groups * columns
+        group = np.frombuffer(keys, dtype="<i4", count=rows, offset=at)
+        at += 4 * rows
+        code = np.frombuffer(keys, dtype="<i8", count=rows, offset=at)
+        at += 8 * rows
+        tables.append(Sums(group_keys, group, code, np.frombuffer(sums, dtype="<f8", count=rows * wide, offset=start).reshape(rows, wide)))
+        start += 8 * rows * wide
     return TileSums(*tables)

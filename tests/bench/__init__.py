@@ -1,0 +1,1 @@
+"""The benchmark suite: `make bench`; what each row means stands in README.md."""
