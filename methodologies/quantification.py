@@ -36,6 +36,7 @@ from methodologies.tools.buffer import issued, largest_remainder
 from methodologies.tools.dates import calendar_time, shares_of_years, years_between
 from methodologies.trace import Trace, keeping
 from sinks.tables import STOCKS, ZONES
+from sinks.units import DAYS_PER_YEAR
 
 Floats = NDArray[np.float64]
 
@@ -376,7 +377,7 @@ def _tables(project: Project, methodology: Methodology, frames: Mapping[str, pd.
     return frozen({**frame, **own})
 
 
-_DAY = 3 / 365.25
+_DAY = 3 / DAYS_PER_YEAR
 """A period of whole years may end on the day before or after its anniversary."""
 
 

@@ -562,3 +562,126 @@ def test_site_is_one_checked_row(tmp_path):
     told(made, "E-TABLE-06")
     made.config["site"] = {"climate": "cool_temperate_dry"}
     told(made, *["E-CONF-03"] * 4)
+
+
+# -- the drafts, from files ----------------------------------------------------------------------------------------
+
+
+def natural(folder):
+    """W7 as a natural stand: less the growth of its curve, with documented tending and a burnt corner."""
+    made = project(folder, {"S1": 350.0}, "natural_forest")
+    made.config["conditions"] = {
+        id: {"met": True, "evidence": "附件"} for id in ("additional", "tenure", "not_wetland", "harvest", "uniqueness")
+    }
+    made.config["site"] = {"climate": "boreal"}
+    made.table(
+        "strata", [{"stratum": "S1", "area_ha": 350.0, "species": "落叶松", "origin": "natural", "curve": "落叶松-II", "age_yr": 40}]
+    )
+    made.table("plots", plots({"S1": 3}))
+    made.table("volumes", volumes([85.0] * 3, [97.0] * 3))
+    ages = ((30, 60.0), (40, 71.0), (50, 79.0))
+    made.table(
+        "growth_curves", [{"curve": "落叶松-II", "age_yr": age, "biomass_t_ha": biomass, "source": "一类清查样地"} for age, biomass in ages]
+    )
+    made.table("activities", [{"stratum": "S1", "activity": "tending", "date": "2022-06-01", "area_ha": 120, "evidence": "作业设计"}])
+    made.table("disturbances", [{"stratum": "S1", "date": "2023-05-01", "kind": "fire", "area_ha": 35, "lost_share": 0.5}])
+    made.table("fires", [{"stratum": "S1", "year": 2023, "burnt_ha": 35, "biomass_t_ha": 60}])
+    return made
+
+
+def test_natural_forest_from_files(tmp_path):
+    """6747.150497 less 350 ha of curve growth and the gases of fire; the reversal is told and not taken off twice."""
+    made = done(natural(tmp_path))
+    growth = 350 * 0.8 * 4.999316 * 0.521 * 44 / 12
+    gases = 0.001 * 35 * 60 * 0.40 * (4.7 * 28 + 0.26 * 265)
+    assert made.value("dC_BSL") == pytest.approx(growth, rel=1e-6)
+    assert made.value("GHG_FIRE") == pytest.approx(gases, rel=1e-6)
+    assert made.value("REVERSAL") == pytest.approx(47792.3160 * 0.05, rel=1e-6)
+    assert made.value("net") == pytest.approx(6747.150497 - growth - gases, rel=1e-6)
+    assert made.issued == int(0.9 * (6747.150497 - growth - gases))
+
+
+def test_natural_forest_needs_natural_origin_and_an_activity(tmp_path):
+    made = natural(tmp_path)
+    made.table(
+        "strata", [{"stratum": "S1", "area_ha": 350.0, "species": "落叶松", "origin": "planted", "curve": "落叶松-II", "age_yr": 40}]
+    )
+    made.table("activities", [{"stratum": "S1", "activity": "tending", "date": "2030-06-01", "area_ha": 120, "evidence": "作业设计"}])
+    assert {one["where"].split(".")[-1] for one in told(made, "E-QUANT-12", "E-QUANT-12")} == {"natural", "activity"}
+
+
+def test_a_growth_curve_that_ends_too_early(tmp_path):
+    made = natural(tmp_path)
+    made.table(
+        "strata", [{"stratum": "S1", "area_ha": 350.0, "species": "落叶松", "origin": "natural", "curve": "落叶松-II", "age_yr": 48}]
+    )
+    assert "30 .. 50" in told(made, "E-QUANT-13")[0]["expected"]
+
+
+def grassland(folder, extra=0.0):
+    """100 ha measured at equal soil mass: project plots gain 1 tC/ha more or less, controls 0.25."""
+    made = project(folder, {"A": 100.0}, "grassland_protection")
+    made.config["conditions"] = {id: {"met": True, "evidence": "附件"} for id in ("plan", "conversion", "tenure", "stocking", "uniqueness")}
+    made.table("strata", [
+        {"stratum": "A", "area_ha": 100.0, "practice_start": "2020-12-31", "route": "measured", "climate": "cool_temperate_dry", "soil": "HAC",
+         "level_before": "high_intensity", "level_after": "nominal", "removed_SU": 90, "absorbed_SU": 60, "outside_SU_ha": 1.5, "outside_before": "nominal",
+         "outside_after": "high_intensity"}])  # fmt: skip
+    groups = {f"{letter}{number}": group for letter, group in (("P", "project"), ("C", "control")) for number in (1, 2, 3)}
+    made.table("plots", [{"plot": plot, "stratum": "A", "group": group} for plot, group in groups.items()])
+    gain = {"P1": 1.0 - extra, "P2": 1.0, "P3": 1.0 + extra, "C1": 0.25, "C2": 0.25, "C3": 0.25}
+    made.table("soil_cores", [
+        {"plot": plot, "survey": survey, "layer": 1, "soil_mass_g": 400, "carbon_g_kg": 10 + (survey - 1) * gain[plot] / 4, "core_area_cm2": 10, "cores": 1}
+        for plot in groups for survey in (1, 2)])  # fmt: skip
+    return made
+
+
+def test_grassland_by_cores_from_files(tmp_path):
+    """Project less controls, less leakage of 30 sheep units on 20 ha, less the risk share."""
+    made = done(grassland(tmp_path))
+    assert made.value("dC_SOC") == pytest.approx(100 * 44 / 12, rel=1e-6)
+    assert made.value("dC_BSL") == pytest.approx(25 * 44 / 12, rel=1e-6)
+    years = 2025 + 60 / 365 - (2020 + 60 / 365)
+    leakage = 20 * 43 * 0.1 / 20 * 44 / 12 * years
+    assert made.value("LK") == pytest.approx(leakage, rel=1e-6)
+    assert made.value("creditable") == pytest.approx(0.9 * (75 * 44 / 12 - leakage), rel=1e-6)
+
+
+def test_grassland_one_sided_deduction(tmp_path):
+    """A spread of 0.3 tC/ha among three project plots, none among controls: UNC = t(0.6667, 4) * SE / net."""
+    made = done(grassland(tmp_path, extra=0.3))
+    error = 100 * 0.3 / 3**0.5 * 44 / 12
+    rate = float(stdtrit(4, 0.6667)) * error / (75 * 44 / 12)
+    assert made.value("dC_SOC") == pytest.approx(100 * 44 / 12 * (1 - rate), rel=1e-6)
+    assert made.value("dC_BSL") == pytest.approx(25 * 44 / 12 * (1 - rate), rel=1e-6)
+
+
+def test_grassland_without_a_place_for_its_animals(tmp_path):
+    made = grassland(tmp_path)
+    made.table("strata", [
+        {"stratum": "A", "practice_start": "2020-12-31", "route": "default", "climate": "cool_temperate_dry", "soil": "HAC", "level_before": "high_intensity",
+         "level_after": "nominal", "removed_SU": 900, "absorbed_SU": 600}])  # fmt: skip
+    assert "outside_SU_ha" in told(made, "E-QUANT-13")[0]["expected"]
+
+
+def test_shrubland_never_above_the_average_of_its_cycle(tmp_path):
+    """Plots hold 2.52 tCO2e/ha, the cycle 2.0 on average: 2.0 are credited, less a quarter that the controls show."""
+    made = project(tmp_path, {"S1": 40.0}, "planted_shrubland")
+    made.config["conditions"] = {
+        id: {"met": True, "evidence": "附件"} for id in ("tenure", "not_wetland", "activity", "matching", "grazing", "uniqueness")
+    }
+    made.config["site"] = {"climate": "cool_temperate_dry", "precipitation_mm": 220.0, "groundwater_falling": True}
+    made.table("strata", [{"stratum": "S1", "area_ha": 40.0, "species": "柠条", "land_before": "planted_shrub", "management": "coppicing"}])
+    made.table("plots", plots({"S1": 3}))
+    made.table("shrubs", [
+        {"plot": f"P{plot}", "survey": 2, "shrub": "1", "species": "柠条", "crown_1_m": 0.9, "crown_2_m": 0.8, "height_m": 1.0, "stands_for": 150}
+        for plot in (1, 2, 3)])  # fmt: skip
+    made.table("stocking_index", [
+        {"stratum": "S1", "group": group, "unit": "1", "year": year, "index": index}
+        for group, series in (("project", (0.20, 0.24, 0.28)), ("control", (0.20, 0.21, 0.22)))
+        for year, index in zip((2021, 2023, 2025), series, strict=True)])  # fmt: skip
+    told(made, "E-QUANT-13")
+    made.table("cycle", [{"stratum": "S1", "age_yr": age, "stock_tCO2e_ha": stock} for age, stock in ((0, 1.0), (2, 2.0), (4, 3.0))])
+    done(made)
+    assert made.value("dC_SHRUB") == pytest.approx(80.0, rel=1e-6)
+    assert made.value("dC_BSL") == pytest.approx(20.0, rel=1e-6)
+    assert made.value("creditable") == pytest.approx(60.0 * 0.85, rel=1e-6)
