@@ -4,7 +4,9 @@ Everything that is wrong with the inputs is told at once; then the conditions, e
 failed clause by name; only then is anything computed. Nothing is written here.
 """
 
+import csv
 import hashlib
+import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -206,7 +208,7 @@ def _read_inputs(project: Project, methodology: Methodology, reader: Reader, whe
     """Every table and the boundary; all findings are kept by the reader."""
     boundary = _read_boundary(project, reader, where)
     frames: dict[str, pd.DataFrame] = {}
-    for name in sorted(set(project.tables) - set(methodology.tables)):
+    for name in sorted({*project.tables, *(["site"] if project.site else [])} - set(methodology.tables)):
         reader.findings.append(finding("E-QUANT-16", f"{where}: tables.{name}", name=name, known=", ".join(sorted(methodology.tables))))
     asked = {"densities"} if project.inventory is not None and "inventory" in methodology.tables else set()
     asked |= {"strata"} if project.boundary.strata_from == "inventory" else set()
@@ -280,13 +282,10 @@ def _site(given: Mapping[str, Any], table: Table, where: str) -> tuple[pd.DataFr
     missing = [column.name for column in table.columns if (column.needed or column.key) and column.name not in given]
     if missing:
         return table.frame(), [finding("E-CONF-03", f"{where}.{one}") for one in missing]
-    head = ",".join(given)
-    cells = ",".join(f'"{str(one).lower() if isinstance(one, bool) else one}"' for one in given.values())
-    return (
-        table.parse(f"{head}\n{cells}\n", where)
-        if '"' not in "".join(map(str, given.values()))
-        else (table.frame(), [finding("E-TABLE-11", where, reason='"')])
-    )
+    row = [str(one).lower() if isinstance(one, bool) else str(one) for one in given.values()]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([list(given), row])
+    return table.parse(text.getvalue(), where)
 
 
 def _check_references(
@@ -318,22 +317,19 @@ def _check_plants(frames: Mapping[str, pd.DataFrame]) -> list[Finding]:
     """Numbers of plants against what the plot's sheet says; plots with no rows at a survey are told."""
     found = []
     plots = frames["plots"]
-    measured = [frames[name] for name in ("trees", "shrubs", "volumes") if name in frames and len(frames[name])]
+    measured = {name: frames[name] for name in ("trees", "shrubs", "volumes") if name in frames and len(frames[name])}
     for survey in (1, 2):
-        counts = (
-            pd.concat([frame[frame["survey"] == survey]["plot"] for frame in measured]).value_counts()
-            if measured
-            else pd.Series(dtype="int64")
-        )
+        rows = {name: frame[frame["survey"] == survey]["plot"].value_counts() for name, frame in measured.items()}
         silent = []
         for row in plots.to_dict("records"):
             stated = row.get(f"plants_{survey}")
-            number = int(counts.get(row["plot"], 0))
-            if stated is not None and stated is not pd.NA and int(stated) != number:
+            number = sum(int(rows[name].get(row["plot"], 0)) for name in ("trees", "shrubs") if name in rows)
+            by_volume = "volumes" in rows and row["plot"] in rows["volumes"]
+            if stated is not None and stated is not pd.NA and int(stated) != number and not by_volume:
                 found.append(
                     finding("E-QUANT-21", f"plots: {row['plot']}", plot=row["plot"], survey=survey, stated=int(stated), rows=number)
                 )
-            elif number == 0 and (stated is None or stated is pd.NA):
+            elif number == 0 and not by_volume and (stated is None or stated is pd.NA):
                 silent.append(str(row["plot"]))
         if silent and measured:
             found.append(finding("W-QUANT-02", "plots", survey=survey, plots=", ".join(silent[:_SHOWN]), n=len(silent)))

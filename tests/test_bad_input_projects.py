@@ -260,15 +260,18 @@ def test_strata_of_the_table_and_of_the_boundary(tmp_path):
 
 
 def test_plants_against_the_sheet_of_the_plot(tmp_path):
+    """Trees and shrubs are counted; a plot whose volume is given has its plants elsewhere."""
     made = larch(tmp_path)
-    rows: list[dict] = [{**row, "plants_1": "", "plants_2": 1} for row in plots({"S1": 3})]
-    made.table("plots", rows)
+    made.table("plots", [{**row, "plants_1": "", "plants_2": 80} for row in plots({"S1": 3})])
     accepted(made)
     shutil.rmtree(made.out)
-    rows[0]["plants_2"] = 7
-    made.table("plots", rows)
+    del made.config["tables"]["volumes"]
+    made.table(
+        "trees", [{"plot": f"P{plot}", "survey": 2, "tree": "1", "species": "落叶松", "dbh_cm": 12, "height_m": 8} for plot in (1, 2, 3)]
+    )
+    made.table("plots", [{**row, "plants_1": 0, "plants_2": 7 if row["plot"] == "P1" else 1} for row in plots({"S1": 3})])
     one = told(made, "E-QUANT-21")[0]
-    assert "7" in one["found"]
+    assert "plot P1, survey 2: 1 rows, 7 on the sheet" in one["found"]
 
 
 def test_a_plot_without_rows_is_told(tmp_path):
@@ -357,6 +360,9 @@ def test_names_that_the_methodology_has_not(tmp_path):
     made = larch(tmp_path)
     made.config["tables"]["birds"] = "birds.csv"
     told(made, "E-QUANT-16")
+    grass = project(tmp_path / "grass", {"S1": 40.0}, "grassland_protection")
+    grass.config["site"] = {"climate": "boreal"}
+    assert "site" in [one["found"] for one in told(grass, "E-QUANT-16", "E-QUANT-17")]
     del made.config["tables"]["birds"]
     made.config["conditions"]["zz"] = {"met": True, "evidence": "x"}
     told(made, "E-QUANT-23")

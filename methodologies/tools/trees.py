@@ -37,6 +37,18 @@ def tree_roots(dbh: Array, height: Array, species: Array, aboveground: Array, ro
     return np.where(_has_roots(species), measured, aboveground * root_shoot_ratio)
 
 
+@equation("ROOT", "kg d.m.", "ROOT = AGB * R", "AR-TOOL14 App1 Eq4; METHODOLOGIES 4.2")
+def roots_by_ratio(aboveground: Array, root_shoot_ratio: Array) -> Array:
+    """Dry matter of roots [kg] of trees whose roots have no equation of their own.
+
+    Examples
+    --------
+    >>> round(roots_by_ratio(64.49, 0.241), 2)
+    15.54
+    """
+    return aboveground * root_shoot_ratio
+
+
 def _has_roots(species: Array) -> Array:
     known = {one: "root" in regressions(tree_equations(), one) for one in set(species.tolist())}
     return np.array([known[one] for one in species.tolist()], dtype=bool)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from methodologies.contract import Array, Parameters, Refusal, Tables, Term
+from methodologies.dimensions import magnitude
 from methodologies.tools import deductions, plots, shrubs, trees
 from methodologies.tools.allometry import regressions, tree_equations
 from methodologies.tools.arrays import as_row, distinct, group_sums, places, total
@@ -123,21 +124,26 @@ Cells = list[tuple[str, str]]
 def _tree_cells(tables: Tables, parameters: Parameters, measured: Mapping[str, Array]) -> tuple[Cells, Array]:
     """Biomass of trees per plot and species [t d.m. ha-1] from single trees."""
     cells, at = distinct(list(measured["plot"]), list(measured["species"]))
-    labels = _labels(measured["plot"], measured["tree"])
-    above = trees.tree_aboveground(measured["dbh_cm"], measured["height_m"], measured["species"], at=labels)
-    ratio = parameters("root_shoot_ratio", species=_needing_ratio(measured["species"]))
-    roots = trees.tree_roots(measured["dbh_cm"], measured["height_m"], measured["species"], above, ratio[0], at=labels)
-    mass = group_sums(above + roots, at, len(cells))
-    area = _plot_areas(tables, cells)
-    return cells, trees.biomass_of_trees(mass, area, parameters("t_per_kg"), parameters("ha_per_m2"), at=_labels(*zip(*cells, strict=True)))
+    labels, names = _labels(measured["plot"], measured["tree"]), _labels(*zip(*cells, strict=True))
+    given = measured["dbh_cm"], measured["height_m"], measured["species"]
+    above = trees.tree_aboveground(*given, at=labels)
+    roots = trees.tree_roots(*given, above, np.zeros(len(labels)), at=labels)
+    mass_above = group_sums(above, at, len(cells))
+    by_ratio = trees.roots_by_ratio(as_row(mass_above), _ratio_without_equation(parameters, cells), at=names)
+    mass = as_row(mass_above + group_sums(roots, at, len(cells))) + by_ratio
+    area = as_row(_plot_areas(tables, cells))
+    return cells, trees.biomass_of_trees(mass, area, parameters("t_per_kg"), parameters("ha_per_m2"), at=names)
 
 
-def _needing_ratio(species: Array) -> Array:
-    """The species whose roots need a ratio; the others ask for that of any species that has one, and do not use it."""
-    named = species.tolist()
-    needing = {one for one in set(named) if "root" not in regressions(tree_equations(), one)}
-    stand_in = min(needing, default="larch")
-    return [one if one in needing else stand_in for one in named]
+def _ratio_without_equation(parameters: Parameters, cells: Cells) -> Array:
+    """Root:shoot ratios of the species whose roots have no equation; zero for the others, shape (draws, cells)."""
+    needing = [place for place, (_, species) in enumerate(cells) if "root" not in regressions(tree_equations(), species)]
+    if not needing:
+        return np.zeros((1, len(cells)))
+    asked = magnitude(parameters("root_shoot_ratio", species=[cells[place][1] for place in needing]), "-")
+    ratios = np.zeros((len(asked), len(cells)))
+    ratios[:, needing] = asked
+    return ratios
 
 
 def _volume_cells(tables: Tables, parameters: Parameters, measured: Mapping[str, Array]) -> tuple[Cells, Array]:
