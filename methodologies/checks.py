@@ -41,7 +41,7 @@ def check_module(module: object, where: str) -> tuple[Checked | None, list[Findi
         return None, [finding("E-METHOD-03", where, found=module.api, expected=API)]
     found = _check_declarations(module, where)
     try:
-        parameters, more = read_parameters(Path(module.parameters), Path(module.parameters).name)
+        parameters, more = read_parameters(Path(module.parameters), f"{where}: {Path(module.parameters).name}")
         found += more
     except InputError as error:
         return None, found + error.findings
@@ -250,7 +250,10 @@ def _check_dimensions(module: Methodology, tables: Tables, values: ParameterTabl
     if with_units is None:
         return [
             finding(
-                "E-METHOD-08", one.where, error=one.values.get("error", one.values.get("found", "")), place=one.values.get("place", "-")
+                "E-METHOD-08",
+                one.where,
+                error=one.values.get("error", one.values.get("found", "")),
+                place=one.values.get("place", "quantify"),
             )
             for one in found
         ]

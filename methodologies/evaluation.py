@@ -149,7 +149,7 @@ def _in_unit(term: Term, values: Array) -> Array:
     try:
         return quantity(magnitude(values, term.unit), term.unit)
     except (TypeError, ValueError) as error:
-        raise Broken(f"{term.name}: {values.units}; {term.unit}") from error
+        raise Broken(f"{term.name}: {values.units} != {term.unit}") from error
 
 
 def _with_noise(methodology: Methodology, gross: Mapping[str, Array], noise: Noise) -> dict[str, Array]:
