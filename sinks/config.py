@@ -165,6 +165,16 @@ class LimitSection(Section):
     missing_fraction: float = Field(default=0.2, ge=0, le=1)
 
 
+class MapSection(Section):
+    """One map that the pass makes: a pool or an ecosystem (all where none is named), its stock at a date or its change up to it."""
+
+    pool: Literal["aboveground_biomass", "belowground_biomass", "dead_wood", "litter", "soil_organic_carbon"] | None = None
+    ecosystem: Literal["forest", "grassland", "wetland"] | None = None
+    year: int
+    change: bool = False
+    type: Literal["int16", "float32"] = "int16"
+
+
 class UncertaintySection(Section):
     """What intervals are made from."""
 
@@ -193,6 +203,7 @@ class Config(Section):
     factors: FileSection | None = None
     limits: LimitSection = LimitSection()
     uncertainty: UncertaintySection = UncertaintySection()
+    maps: tuple[MapSection, ...] = ()
     policy: FileSection | None = None
     demo: dict[str, bool | Text] | None = None
 

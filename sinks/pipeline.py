@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aoi.coverage import Coverage
 from aoi.findings import Finding, InputError, errors, finding, stop_on_errors
-from aoi.grids import horizontal_crs
+from aoi.grids import Tile, horizontal_crs
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from aoi.texts import LANGUAGES, current_language, text
 from sinks import tables
@@ -37,15 +37,18 @@ from sinks.checking import check_activity, check_inputs, hash_inputs
 from sinks.config import LAND_COVER, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.factors.table import FACTORS, FactorTable
-from sinks.layers.windows import Engine, Progress, map_windows
+from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
 from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
+from sinks.report.land import MapRequest
+from sinks.report.maps import CellType, MapPlan, MapStore, MapTile, TileMaps, maps_of_run, plan_map, write_map
+from sinks.report.styles import write_style
 from sinks.report.words import summary_words
-from sinks.setup import Setup, mapped_ecosystems, value_units, zone_rows
+from sinks.setup import Setup, densities_by_pool, mapped_ecosystems, value_units, zone_rows
 from sinks.tabulate.activity import Activity, combine
 from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.partials import PartialStore
-from sinks.tabulate.tile import Plan
+from sinks.tabulate.tile import Plan, TileSums
 from sinks.uncertainty import design
 
 CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
@@ -70,9 +73,6 @@ STRATUM_ROWS = Table(
         Column(name="value", type="text", title_zh="取值", title_en="Value"),
     ),
 )  # fmt: skip
-DENSITY_POOLS = {
-    "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
-}  # fmt: skip
 INPUT_FILES = ("factors.csv", "legend.csv", "stratum_names.csv", "densities.csv", "settings.json")
 """What the folder ``inputs`` of a run holds; nothing else in it is touched."""
 SETTINGS = frozenset({"years", "base_year", "layers", "mapped", "densities", "densities_depth_cm", "overrides", "policy"})
@@ -106,7 +106,9 @@ def findings_of_run(setup: Setup) -> list[Finding]:
 
 
 def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
-    """The pixel pass: rasters -> activity tables, staged until they are settled. Returns whether anything was computed.
+    """The pixel pass: rasters -> activity tables, staged until they are settled, and tiles of the maps that are wanted.
+
+    Returns whether anything was computed.
 
     Raises
     ------
@@ -117,14 +119,19 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     shutil.rmtree(staged, ignore_errors=True)
     hashes, found = hash_inputs(setup)
     stop_on_errors(found)
-    sums_key = _pass_key(setup, hashes)
-    key = _tables_key(setup, sums_key)
-    if _kept(setup.out, "tabulate", key):
+    sums = _pass_key(setup, hashes)
+    key = _tables_key(setup, sums)
+    maps = _maps_to_make(setup, content_hash(sums))
+    kept = _kept(setup.out, "tabulate", key)
+    if kept:
         read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
         stop_on_errors(check_activity(setup, *read))
-        return False
+        if not maps:
+            return False
     coverage = setup.coverage()
-    activity = _activity(setup, coverage, hashes, content_hash(sums_key), engine, progress)
+    activity = _pass(setup, coverage, hashes, None if kept else content_hash(sums), maps, engine, progress)
+    if activity is None:
+        return True
     stop_on_errors(check_activity(setup, activity.year, activity.strata))
     written = {
         tables.ZONES: zone_rows(setup, coverage),
@@ -140,26 +147,139 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     return True
 
 
-def _activity(
-    setup: Setup, coverage: Coverage, hashes: Mapping[str, str], key: str, engine: Engine | None, progress: Progress | None
-) -> Activity:
-    """The sums of all tiles; partial tables of inputs that changed meanwhile are of neither content and are thrown away."""
-    store = PartialStore(setup.out / "partials", key)
-    before = len(store)
+def _pass(
+    setup: Setup, coverage: Coverage, hashes: Mapping[str, str], sums_key: str | None, maps: Sequence[MapPlan], engine: Engine | None,
+    progress: Progress | None,
+) -> Activity | None:  # fmt: skip
+    """Every tile once: its sums, where a key for them is given, and its part of the maps.
+
+    What was made from inputs that changed meanwhile is of neither content and is thrown away.
+    """
+    folder = setup.out / "partials"
+    kept = _KeptTiles(PartialStore(folder, sums_key) if sums_key else None, tuple(MapStore(folder, plan) for plan in maps))
+    before = len(kept.sums or ())
+    activity = None
     try:
-        map_windows(setup.stack, coverage, TileSumsOf(setup.plan), store, engine=engine, closely=False, progress=progress)
-        store.commit()
-        log(setup.out, "tabulated", tiles=len(store), computed=len(store) - before)
-        activity = combine(store.read(), setup.plan, coverage.codes)
+        function = TileWork(setup.plan if sums_key else None, TileMaps(setup, maps))
+        map_windows(setup.stack, coverage, function, kept, engine=engine, closely=False, progress=progress)
+        kept.commit()
+        if kept.sums is not None:
+            log(setup.out, "tabulated", tiles=len(kept.sums), computed=len(kept.sums) - before)
+            activity = combine(kept.sums.read(), setup.plan, coverage.codes)
     finally:
-        store.close()
         changed = _changed_meanwhile(setup, hashes)
-        if changed:
-            for path in (setup.out / "partials").glob(f"{key[:32]}.sqlite*"):
-                path.unlink()
+        kept.end(remove=bool(changed))
     if changed:
         raise InputError([finding("E-HASH-01", label) for label in changed])
     return activity
+
+
+@dataclass(frozen=True, slots=True)
+class TileResult:
+    """What the pass makes of a tile."""
+
+    sums: TileSums | None
+    maps: tuple[MapTile | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TileWork:
+    """The sums of a tile by a plan, and its part of maps; picklable for workers of a cluster."""
+
+    plan: Plan | None
+    maps: TileMaps
+
+    def __call__(self, block: Block) -> TileResult:
+        return TileResult(None if self.plan is None else kernel_sums(block, self.plan), self.maps(block))
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptTiles:
+    """Where results of tiles go: a tile is done when every part of it is kept."""
+
+    sums: PartialStore | None
+    maps: tuple[MapStore, ...]
+
+    def done(self, tile: Tile) -> bool:
+        """Is all of this tile kept?"""
+        return all(store.done(tile) for store in (*self.maps, *((self.sums,) if self.sums is not None else ())))
+
+    def put(self, tile: Tile, result: TileResult) -> None:
+        """Keep the parts of a tile, the sums last."""
+        for store, part in zip(self.maps, result.maps, strict=True):
+            store.put(tile, part)
+        if self.sums is not None and result.sums is not None:
+            self.sums.put(tile, result.sums)
+
+    def commit(self) -> None:
+        """Have every tile on disk."""
+        for store in (*self.maps, *((self.sums,) if self.sums is not None else ())):
+            store.commit()
+
+    def end(self, remove: bool) -> None:
+        """Close the files, or take them away."""
+        for store in (*self.maps, *((self.sums,) if self.sums is not None else ())):
+            if remove:
+                store.remove()
+            else:
+                store.close()
+
+
+def _maps_to_make(setup: Setup, sums_key: str) -> list[MapPlan]:
+    """The maps that are wanted and do not stand as they would be made."""
+    recorded = (read_json(setup.out / "run.json") or {}).get("maps", {})
+    return [plan for plan in maps_of_run(setup, sums_key) if not _map_stands(setup.out, plan, recorded.get(plan.name))]
+
+
+def _map_stands(out: Path, plan: MapPlan, record: Any) -> bool:
+    path = map_path(out, plan)
+    return bool(record) and record["key"] == plan.key and path.exists() and file_sha256(path) == record["sha256"]
+
+
+def map_path(out: Path, plan: MapPlan) -> Path:
+    """Where a map of a run stands."""
+    return out / "maps" / f"{plan.name}.tif"
+
+
+def draw_maps(setup: Setup) -> list[str]:
+    """Put the maps of a run together from the tiles that the pass has made; returns their names."""
+    hashes, _ = hash_inputs(setup)
+    names = []
+    for plan in _maps_to_make(setup, content_hash(_pass_key(setup, hashes))):
+        _draw(setup, plan, map_path(setup.out, plan))
+        record = read_json(setup.out / "run.json") or {}
+        record.setdefault("maps", {})[plan.name] = {"key": plan.key, "sha256": file_sha256(map_path(setup.out, plan))}
+        write_json(setup.out / "run.json", record)
+        names.append(plan.name)
+    return names
+
+
+def _draw(setup: Setup, plan: MapPlan, path: Path) -> None:
+    store = MapStore(setup.out / "partials", plan)
+    try:
+        write_map(setup, plan, store, path)
+        write_style(path, plan.request)
+    except BaseException:
+        store.close()
+        raise
+    store.remove()
+
+
+def make_map(
+    setup: Setup, request: MapRequest, cell_type: CellType, path: Path, engine: Engine | None = None, progress: Progress | None = None
+) -> None:
+    """One map by a pass of its own; tiles that were made before it stopped are not made again.
+
+    Raises
+    ------
+    InputError
+        Inputs that cannot be used.
+    """
+    hashes, found = hash_inputs(setup)
+    stop_on_errors(found)
+    plan = plan_map(setup, request, cell_type, content_hash(_pass_key(setup, hashes)))
+    _pass(setup, setup.coverage(), hashes, None, [plan], engine, progress)
+    _draw(setup, plan, path)
 
 
 def settle_tables(out: Path) -> None:
@@ -175,16 +295,6 @@ def settle_tables(out: Path) -> None:
     if stage is not None:
         _record(out, "tabulate", stage["key"], stage["names"])
     shutil.rmtree(staged)
-
-
-@dataclass(frozen=True, slots=True)
-class TileSumsOf:
-    """The sums of a tile by a plan; picklable for workers of a cluster."""
-
-    plan: Plan
-
-    def __call__(self, block: Any) -> Any:
-        return kernel_sums(block, self.plan)
 
 
 def _tables_key(setup: Setup, sums: Mapping[str, Any]) -> str:
@@ -351,17 +461,6 @@ def _factors_of(inputs: Path, settings: Mapping[str, Any]) -> FactorTable:
 
 def _densities_of(inputs: Path, settings: Mapping[str, Any]) -> dict[str, dict[int, float]]:
     return densities_by_pool(tables.DENSITIES.read(inputs / "densities.csv") if settings["densities"] else None)
-
-
-def densities_by_pool(frame: pd.DataFrame | None) -> dict[str, dict[int, float]]:
-    """The class table as pool -> class code -> t C ha-1; columns without a number are left out."""
-    if frame is None:
-        return {}
-    return {
-        pool: {int(code): float(value) for code, value in zip(frame["lucode"], frame[column], strict=True) if value == value}
-        for column, pool in DENSITY_POOLS.items()
-        if frame[column].notna().any()
-    }
 
 
 def _reading_of(inputs: Path) -> Reading:

@@ -52,7 +52,10 @@ DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
     NDVI: ("grassland",),
 }
 """Which ecosystems a layer speaks of unless the configuration says: biomass products map trees."""
-OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials")
+DENSITY_POOLS = {
+    "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
+}  # fmt: skip
+OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps")
 """Folders of a run folder that a run writes."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""
@@ -332,6 +335,17 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
         per = to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
         out[name] = ValueUnit(tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0)
     return out
+
+
+def densities_by_pool(frame: pd.DataFrame | None) -> dict[str, dict[int, float]]:
+    """The class table as pool -> class code -> t C ha-1; columns without a number are left out."""
+    if frame is None:
+        return {}
+    return {
+        pool: {int(code): float(value) for code, value in zip(frame["lucode"], frame[column], strict=True) if value == value}
+        for column, pool in DENSITY_POOLS.items()
+        if frame[column].notna().any()
+    }
 
 
 def mapped_ecosystems(config: Config) -> dict[str, frozenset[str]]:

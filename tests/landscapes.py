@@ -21,9 +21,9 @@ from aoi.coverage import Coverage
 from sinks import tables
 from sinks.accounting.inventory import Result
 from sinks.layers.windows import Engine, map_windows
-from sinks.pipeline import Inventory, account, densities_by_pool, evaluated, read_inventory, results, settle_tables, snapshot, tabulate
-from sinks.report.maps import MapFunction, request_of
-from sinks.setup import Setup, mapped_ecosystems, set_up, value_units
+from sinks.pipeline import Inventory, account, evaluated, read_inventory, results, settle_tables, snapshot, tabulate
+from sinks.report.maps import MapFunction, knowledge_of, request_of
+from sinks.setup import Setup, set_up
 
 ALBERS = "ESRI:102025"
 SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m +no_defs"
@@ -197,7 +197,7 @@ def _write_run(landscape: Landscape, folder: Path, layers: Mapping[str, Any]) ->
         _write_parcels(landscape.parcels, landscape.lattice.crs, folder / "parcels.gpkg")
         config["parcels"] = {"file": "parcels.gpkg"}
     for name, keys in landscape.more.items():
-        config[name] = {**config.get(name, {}), **keys}
+        config[name] = keys if isinstance(keys, list) else {**config.get(name, {}), **keys}
     path = folder / "run.toml"
     path.write_text(toml(config), encoding="utf-8")
     return path
@@ -284,6 +284,8 @@ def _toml_value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml_value(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml_value(one) for one in value) + "]"
     return repr(value)
@@ -518,10 +520,7 @@ class Mosaic:
 
 def map_function(setup: Setup, pool: str | None, ecosystem: str | None, year: int, change: bool = False) -> MapFunction:
     """The function of a map, as the command line makes it."""
-    return MapFunction(
-        request=request_of(setup, pool, ecosystem, year, change), plan=setup.plan, reading=setup.reading(), layers=value_units(setup.config),
-        mapped=mapped_ecosystems(setup.config), densities=densities_by_pool(setup.densities), factors=setup.factors,
-    )  # fmt: skip
+    return MapFunction(knowledge_of(setup, request_of(setup, pool, ecosystem, year, change)))
 
 
 def map_cells(setup: Setup, pool: str | None, ecosystem: str | None, year: int, change: bool = False) -> Any:

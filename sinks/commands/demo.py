@@ -8,7 +8,7 @@ from aoi.texts import text
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, stop_on_owners
 from sinks.demo.check import DemoCheck, check_demo
 from sinks.demo.scenario import write_demo
-from sinks.pipeline import account, findings_of_run, keep_summary, look, snapshot, tabulate
+from sinks.pipeline import account, draw_maps, findings_of_run, keep_summary, look, snapshot, tabulate
 from sinks.provenance import locked
 from sinks.setup import set_up
 
@@ -35,6 +35,7 @@ def command(
             tabulate(setup, engine_of(threads, workers, scheduler, window), show)
         snapshot(setup)
         account(setup.out)
+        draw_maps(setup)
         summary = keep_summary(setup.out, findings_of_run(setup))
     checks = check_demo(folder, setup.out)
     if not quiet:

@@ -7,7 +7,7 @@ import click
 from aoi.texts import text
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
-from sinks.pipeline import account, findings_of_run, keep_summary, look, plan_of, snapshot, tabulate
+from sinks.pipeline import account, draw_maps, findings_of_run, keep_summary, look, plan_of, snapshot, tabulate
 from sinks.provenance import locked, log
 from sinks.setup import set_up
 
@@ -36,10 +36,13 @@ def command(
             computed = tabulate(setup, engine, show)
         snapshot(setup)
         accounted = account(setup.out)
+        drawn = draw_maps(setup)
         found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
         log(setup.out, "finished", tabulated=computed, accounted=accounted)
     show_findings(found, as_json)
     if not silent:
         click.echo(summary)
-        click.echo(text("run.done" if computed or accounted else "run.nothing_new", folder=setup.config.run.output))
+        if drawn:
+            click.echo(text("run.maps", names=", ".join(f"maps/{name}.tif" for name in drawn)))
+        click.echo(text("run.done" if computed or accounted or drawn else "run.nothing_new", folder=setup.config.run.output))

@@ -223,6 +223,8 @@ def _roots_by_table(rows: Rows, knowledge: Knowledge, unit: ValueUnit) -> list[B
 
 
 def _roots_by_curve(rows: Rows, knowledge: Knowledge, unit: ValueUnit) -> list[Batch]:
+    """Roots by the continuous ratio; where there is no biomass there are no roots, which is known and not missing."""
+    bare = rows.where((rows.density_bin == 0) & (rows.area > 0))
     rows = rows.where((rows.density_bin > 0) & (rows.area > 0))
     fraction = carbon_fraction(rows, knowledge)
     dry = unit.tonnes_per_ha * _dry_matter_per(unit, fraction, knowledge)
@@ -231,7 +233,7 @@ def _roots_by_curve(rows: Rows, knowledge: Knowledge, unit: ValueUnit) -> list[B
         rows.bin_sq * rows.share * dry * dry,
     )  # fmt: skip
     factors = knowledge.factor("artool14_root_intercept", rows), knowledge.factor("artool14_root_slope", rows)
-    return [Batch(ROOTS_BY_CURVE, rows.group, amounts, (*factors, fraction))]
+    return [Batch(ROOTS_BY_CURVE, rows.group, amounts, (*factors, fraction)), Batch(CARBON, bare.group, (np.zeros(len(bare)),), ())]
 
 
 ROOTS_FROM_MAP = PoolMethod(

@@ -1,72 +1,47 @@
-"""Maps of carbon and its change, from the equations that make the tables.
+"""Maps of carbon and its change, made in the pass and put together as cloud-optimized GeoTIFFs.
 
-Every cell is treated as a piece of land of its own: the same methods turn its
-values into terms, and the same functions add them up. So a map's sum over a
-zone is the table's number: to rounding where equations are linear, within the
-bound that is printed where they are not.
+Cells are scaled whole numbers of 16 bits (floating point on request), encoded tile by
+tile while the tile's sums are taken; a tile of a map counts when it is on disk, like
+that of a table. The files are put together when the tables stand.
 """
 
+import math
 import os
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from aoi.findings import InputError, finding
-from aoi.grids import Tile, horizontal_crs
+from aoi.grids import TILE, Tile, horizontal_crs
 from aoi.texts import text
-from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, dead_matter_change, holes, without_holes
-from sinks.accounting.inventory import SOIL, growth_terms, peat_rows, young_carbon
-from sinks.accounting.lookup import FactorLookup
-from sinks.accounting.pools import pool_carbon
-from sinks.accounting.rows import PairCells, Reading, Rows
-from sinks.accounting.soil_cohorts import soil_rate
-from sinks.accounting.terms import with_nan_column
-from sinks.config import LAND_COVER
-from sinks.ecosystems.method import CLASS_TABLE, Knowledge
-from sinks.equations import soil, wetland
-from sinks.factors.table import FactorTable
-from sinks.layers.raster import copy, rasterio
-from sinks.layers.windows import Block, Engine, Progress, map_windows
-from sinks.setup import Setup
+from sinks import __version__
+from sinks.errors import Unfinished
+from sinks.layers.raster import rasterio
+from sinks.layers.windows import Block
+from sinks.provenance import content_hash
+from sinks.report import gather
+from sinks.report.cells import CellCarbon, Seen
+from sinks.report.cog import KeptTile, Profile, encoded, geo_tags, metadata_xml, overview_levels, packed, write_cog
+from sinks.report.land import MapKnowledge, MapRequest
+from sinks.setup import Setup, densities_by_pool, mapped_ecosystems, value_units
 from sinks.tables import POOLS
-from sinks.tabulate.tile import Plan
-from sinks.units import C_TO_CO2
+from sinks.tabulate.partials import TileFile
 
 Floats = NDArray[np.float64]
-Names = NDArray[np.object_]
+CellType = Literal["int16", "float32"]
+
+SCALES = {"t C ha-1": 0.05, "t CO2e ha-1 yr-1": 0.01}
+"""One step of a whole number, by unit: 16 bits reach 1638 t C/ha and 327 t CO2e/ha a year; what lies beyond is held at the end and counted."""
+NO_VALUE, LARGEST, BEYOND_ALL = -32768, 32767, 1 << 62
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapRequest:
-    """What a map shows: pools of some ecosystems at a date, or their change over the interval that ends there.
-
-    Parameters
-    ----------
-    pools, ecosystems : tuple of str
-        All pools or ecosystems that are to be added up.
-    year_from : int, optional
-        First date of the interval of a change; None for a stock.
-    """
-
-    pools: tuple[str, ...]
-    ecosystems: tuple[str, ...]
-    year: int
-    year_from: int | None = None
-
-    @property
-    def unit(self) -> str:
-        """Unit of the cells."""
-        return "t C ha-1" if self.year_from is None else "t CO2e ha-1 yr-1"
-
-
-def request_of(setup: Setup, pool: str | None, ecosystem: str | None, year: int, change: bool) -> MapRequest:
-    """The request of the options of the command line.
+def request_of(setup: Setup, pool: str | None, ecosystem: str | None, year: int, change: bool, where: str = "--year") -> MapRequest:
+    """The request of the options of the command line or the configuration.
 
     Raises
     ------
@@ -76,339 +51,251 @@ def request_of(setup: Setup, pool: str | None, ecosystem: str | None, year: int,
     dates = setup.config.run.dates
     intervals = {last: first for first, last in setup.plan.intervals}
     if year not in dates or (change and year not in intervals):
-        raise InputError(finding("E-MAP-01", "--year", asked=f"{year}; {', '.join(map(str, dates))}"))
+        raise InputError(finding("E-MAP-01", where, asked=f"{year}; {', '.join(map(str, dates))}"))
     return MapRequest(
         pools=(pool,) if pool else POOLS, ecosystems=(ecosystem,) if ecosystem else ("forest", "grassland", "wetland"),
         year=year, year_from=intervals[year] if change else None,
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def knowledge_of(setup: Setup, request: MapRequest) -> MapKnowledge:
+    """What a map of a run is made from."""
+    return MapKnowledge(
+        request=request, plan=setup.plan, reading=setup.reading(), layers=value_units(setup.config), mapped=mapped_ecosystems(setup.config),
+        densities=densities_by_pool(setup.densities), factors=setup.factors,
+    )  # fmt: skip
+
+
 class MapFunction:
-    """A block's carbon or change of carbon per hectare, (height, width) float32 with NaN outside."""
+    """The carbon of a block by one request: (height, width) float64, NaN outside the zones and where nothing is estimated."""
 
+    def __init__(self, knowledge: MapKnowledge) -> None:
+        self.carbon = CellCarbon(knowledge)
+
+    def __call__(self, block: Block) -> Floats:
+        return self.of(Seen(block, self.carbon.knowledge.plan))
+
+    def of(self, seen: Seen) -> Floats:
+        """The carbon of what was seen of a block."""
+        tile = seen.block.tile
+        return self.carbon(seen).reshape(tile.height, tile.width)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapPlan:
+    """A map that is wanted: its name, its request and the type of its cells; ``key`` is a hash of all that it shows."""
+
+    name: str
     request: MapRequest
-    plan: Plan
-    reading: Reading
-    layers: Mapping[str, Any]
-    mapped: Mapping[str, frozenset[str]]
-    densities: Mapping[str, Mapping[int, float]]
-    factors: FactorTable
+    cell_type: CellType
+    key: str
 
-    def __call__(self, block: Block) -> NDArray[np.float32]:
-        out = np.full((block.tile.height, block.tile.width), np.nan, dtype=np.float32)
-        cells = np.unique(block.zones.cells)
-        if len(cells):
-            land = _Land(block, cells, self)
-            values = land.stock() if self.request.year_from is None else land.change()
-            out.reshape(-1)[cells] = values
-        return out
+    @property
+    def scale(self) -> float:
+        """What one step of the cells stands for [unit of the map]."""
+        return SCALES[self.request.unit] if self.cell_type == "int16" else 1.0
+
+    @property
+    def nodata(self) -> float:
+        """Cells without a value."""
+        return NO_VALUE if self.cell_type == "int16" else float("nan")
 
 
-@dataclass(frozen=True, slots=True)
-class _Soil:
-    """Soil carbon of cells as a map or their class tells it [t C ha-1], NaN where unknown.
+def plan_map(setup: Setup, request: MapRequest, cell_type: CellType, sums_key: str) -> MapPlan:
+    """The plan of a map; ``sums_key`` is the hash of the pass that the tables rest on."""
+    shown = [sums_key, asdict(request), cell_type, setup.factors.frame().to_dict("list"), _words_of(setup)]
+    return MapPlan(name=map_name(request), request=request, cell_type=cell_type, key=content_hash(shown))
 
-    Parameters
-    ----------
-    mapped : (cells,) float64
-        The part of a map, else 0.
-    looked_up_again : (cells,) bool
-        A class table that is looked up at every date.
+
+def _words_of(setup: Setup) -> list[Any]:
+    """What classes, strata and the table of densities mean in a run."""
+    legends = {year: None if one is None else [list(one.codes), list(one.land_classes)] for year, one in setup.legends.items()}
+    units = {name: asdict(one) for name, one in value_units(setup.config).items()}
+    mapped = {name: sorted(one) for name, one in mapped_ecosystems(setup.config).items()}
+    return [legends, setup.stratum_values, densities_by_pool(setup.densities), units, mapped]
+
+
+def map_name(request: MapRequest) -> str:
+    """The name of a map's file, without its ending."""
+    pools = "all_pools" if len(request.pools) > 1 else request.pools[0]
+    lands = "all" if len(request.ecosystems) > 1 else request.ecosystems[0]
+    return f"{'stock' if request.year_from is None else 'change'}_{pools}_{lands}_{request.year}"
+
+
+def maps_of_run(setup: Setup, sums_key: str) -> list[MapPlan]:
+    """The maps that the configuration asks for.
+
+    Raises
+    ------
+    InputError
+        A date or interval that the run has not; a map asked for twice.
     """
-
-    per_hectare: Floats
-    mapped: Floats
-    depth_cm: NDArray[np.int64]
-    looked_up_again: NDArray[np.bool_]
-
-
-class _Land:
-    """The cells of a block that lie in a zone, each a hectare of land."""
-
-    def __init__(self, block: Block, cells: NDArray[np.int64], function: MapFunction) -> None:
-        self.block = block
-        self.cells = cells
-        self.function = function
-        self.request = function.request
-        self.lookup = FactorLookup(function.factors)
-        self.knowledge = Knowledge(factor=self.lookup, layers=function.layers, mapped=function.mapped, densities=function.densities)
-        self.values = with_nan_column(function.factors.value[None, :])
-        self.hectare = np.ones(len(cells))
-        self._soils: dict[int, _Soil] = {}
-
-    def stock(self) -> Floats:
-        """Carbon per hectare of the pools asked for [t C ha-1]; NaN where none is estimated."""
-        names = self._names(self.request.year)
-        rows = self._rows(names, self.request.year)
-        total, known = np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
-        for pool in self.request.pools:
-            carbon = pool_carbon(rows, names["ecosystem"], self.hectare, pool, self.knowledge)
-            mine = carbon.estimated & np.isin(names["ecosystem"], self.request.ecosystems)
-            total += np.where(mine, self._soil() if pool == SOIL else carbon.terms.totals(self.values)[0], 0.0)
-            known |= mine
-        return np.where(known, total, np.nan)
-
-    def _soil(self) -> Floats:
-        """Soil carbon at the date [t C ha-1]: that of the first date and what cohorts have added since, never a second look-up.
-
-        The cell's own chain, by the rule of ``soil_chain``. The table carries on means
-        of classes, so where land changes class twice its ecosystems may share the
-        same carbon in another way.
-        """
-        dates = [interval for interval in self.function.plan.intervals if interval[1] <= self.request.year]
-        carbon = self._soil_seen(dates[0][0] if dates else self.request.year).per_hectare
-        cohorts: list[tuple[tuple[int, int], Floats]] = []
-        for first, last in dates:
-            pairs = self._pairs(first, last)
-            before, after = self._soil_seen(first), self._soil_seen(last)
-            cohorts.append(((first, last), np.where(np.isnan(carbon), 0.0, self._soil_rate(pairs)[0][0])))
-            kept = carbon - before.mapped + after.mapped
-            carbon = np.where(np.isnan(kept) | holes(pairs) | (before.depth_cm != after.depth_cm), after.per_hectare, kept)
-            for seen, rate in cohorts:
-                carbon = carbon + rate * soil.mean_cohort_years(*seen, first, last, self._transition)[0]
-            carbon = np.where(after.looked_up_again, after.per_hectare, carbon)
-        return carbon
-
-    def _soil_seen(self, year: int) -> "_Soil":
-        """What map or class say of the soil at a date."""
-        if year not in self._soils:
-            names = self._names(year)
-            found = pool_carbon(self._rows(names, year), names["ecosystem"], self.hectare, SOIL, self.knowledge)
-            carbon = np.where(found.estimated, found.terms.totals(self.values)[0], np.nan)
-            mapped = found.estimated & np.char.startswith(found.method.astype(str), "mapped")
-            self._soils[year] = _Soil(carbon, np.where(mapped, carbon, 0.0), found.depth_cm, found.method == CLASS_TABLE)
-        return self._soils[year]
-
-    def change(self) -> Floats:
-        """Removal per hectare and year of the pools asked for [t CO2e ha-1 yr-1], by stock difference.
-
-        Transitions seen in earlier intervals go on changing soil and dead matter.
-        """
-        first, last = int(self.request.year_from or 0), self.request.year
-        pairs = self._pairs(first, last)
-        total, known = np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
-        for pool in self.request.pools:
-            difference, estimated = self._pool_change(pairs, pool)
-            mine = estimated & self._touched(pairs)
-            total += np.where(mine, difference, 0.0)
-            known |= mine
-        for interval in self.function.plan.intervals:
-            if interval[1] <= first:
-                total += self._going_on(self._pairs(*interval), (first, last))
-        return np.where(known | (total != 0.0), total / (last - first) * C_TO_CO2, np.nan)
-
-    def _touched(self, pairs: PairCells) -> NDArray[np.bool_]:
-        """Land of the ecosystems asked for, at either date."""
-        sides = [np.isin(pairs.frame[f"ecosystem_{side}"].to_numpy(dtype=object), self.request.ecosystems) for side in ("from", "to")]
-        return np.asarray(sides[0] | sides[1], dtype=bool)
-
-    @property
-    def _peat_row(self) -> int:
-        return self.lookup.rows_of("peat_accumulation", ecosystem="wetland", land_class="peatland")
-
-    @property
-    def _transition(self) -> Floats:
-        return np.asarray(self.values[:, [self.lookup.constant_row("transition_years")]])
-
-    def _going_on(self, pairs: PairCells, interval: tuple[int, int]) -> Floats:
-        """What transitions of an earlier interval change in a later one [t C ha-1]."""
-        total = np.zeros(len(self.cells))
-        first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-        years = soil.mean_cohort_years(first, last, *interval, self._transition)
-        for pool in self.request.pools:
-            if pool == SOIL:
-                rate, estimated = self._soil_rate(pairs)
-                total += np.where(estimated & self._touched(pairs), (rate * years)[0], 0.0)
-            elif pool in DEAD_MATTER:
-                change = self._matter_change(pairs, pool)
-                pending = 0.0 if change.pending is None else change.pending
-                total += np.where(self._touched(pairs), (pending * years / self._transition)[0], 0.0)
-        return total
-
-    def _pool_change(self, pairs: PairCells, pool: str) -> tuple[Floats, NDArray[np.bool_]]:
-        if pool == SOIL:
-            first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-            rate, estimated = self._soil_rate(pairs)
-            cohorts = (rate * soil.mean_cohort_years(first, last, first, last, self._transition))[0]
-            peat = np.isin(np.arange(len(self.cells)), peat_rows(pairs))
-            laid_down = wetland.peat_accumulation(self.hectare, self.values[0, self._peat_row]) * (last - first)
-            return cohorts + np.where(peat, laid_down, 0.0), estimated | peat
-        change = self._matter_change(pairs, pool)
-        outside = np.zeros(len(self.cells), dtype=bool)
-        if pool in DEAD_MATTER:
-            outside = ((pairs.frame["ecosystem_from"] != "forest") & (pairs.frame["ecosystem_to"] != "forest")).to_numpy()
-        return change.difference[0], change.estimated & ~outside
-
-    def _matter_change(self, pairs: PairCells, pool: str) -> Change:
-        start = pool_carbon(pairs.start, pairs.frame["ecosystem_from"].to_numpy(dtype=object), self.hectare, pool, self.knowledge)
-        end = pool_carbon(pairs.end, pairs.frame["ecosystem_to"].to_numpy(dtype=object), self.hectare, pool, self.knowledge)
-        totals = start.terms.totals(self.values), end.terms.totals(self.values)
-        if pool in DEAD_MATTER:
-            return without_holes(dead_matter_change(pairs, start, end, totals, self._transition), holes(pairs))
-        young = young_carbon(growth_terms(pairs.end, len(self.cells), self.knowledge)[pool], pairs, self.values)
-        return without_holes(biomass_change(pairs, start, end, totals, young), holes(pairs))
-
-    def _soil_rate(self, pairs: PairCells) -> tuple[Floats, NDArray[np.bool_]]:
-        """Change of soil carbon per year of transition, (1, cells) [t C ha-1 yr-1], and where it is estimated."""
-        rate = soil_rate(pairs, self.knowledge)
-        start, end = (self._soil_seen(int(pairs.frame[name].iloc[0])) for name in ("year_from", "year_to"))
-        estimated = rate.changed & rate.known & ~holes(pairs) & (start.depth_cm == end.depth_cm) & ~np.isnan(start.per_hectare)
-        return np.where(estimated, rate.per_hectare(self.values, self._transition), 0.0), estimated
-
-    def _names(self, year: int) -> dict[str, Any]:
-        """Class code, land class, ecosystem and strata of each cell at a date."""
-        code = self._array(LAND_COVER, year)[0].astype(np.int64)
-        names: dict[str, Any] = {"code": code}
-        for name, layer in self.function.plan.strata:
-            codes = self._array(layer, year)[0].astype(np.int64)
-            names[name] = _looked_up(codes, self.function.reading.strata.get(name, {}))
-        for name in ("climate", "soil", "vegetation_type", "peat"):
-            names.setdefault(name, np.full(len(code), "", dtype=object))
-        types = np.where(names.pop("peat") == "peat", "peatland", names["vegetation_type"])
-        names["land_class"] = self.function.reading.land_class(np.full(len(code), year), code, types)
-        names["ecosystem"] = self.function.reading.ecosystem(names["land_class"])
-        return names
-
-    def _array(self, layer: str, year: int) -> list[Floats]:
-        """The files of a layer at a date, at the cells."""
-        keys = [key for key in self.block.arrays if key[0] == layer and key[1] == year]
-        keys = keys or [key for key in self.block.arrays if key[0] == layer and key[1] is None]
-        return [self.block.arrays[key].reshape(-1)[self.cells] for key in keys]
-
-    def _rows(self, names: dict[str, Any], year: int, binned: int | None = None) -> Rows:
-        """A row per cell, layer and file; ``binned`` is the date by which step factors are chosen."""
-        count = len(self.cells)
-        parts = [self._part(names, year, LAND_COVER, self.hectare, np.zeros(count), np.zeros(count), 1.0)]
-        for layer in self.function.plan.values:
-            members = self._array(layer.name, year)
-            first = self._array(layer.name, year if binned is None else binned)
-            hole = np.isnan(sum(members, start=np.zeros(count)))
-            if not layer.per_member:
-                members, first = [sum(members, start=np.zeros(count)) / len(members)], [sum(first, start=np.zeros(count)) / len(first)]
-            for number, values in enumerate(members):
-                area = np.where(hole, 0.0, 1.0)
-                chosen = values if layer.per_member else first[min(number, len(first) - 1)]
-                parts.append(self._part(names, year, layer.name, area, np.where(hole, 0.0, values), np.nan_to_num(chosen), 1.0 / len(members)))
-        return _stacked(parts)
-
-    def _part(self, names: dict[str, Any], year: int, layer: str, area: Floats, values: Floats, density: Floats, share: float) -> Rows:
-        count = len(self.cells)
-        return Rows(
-            group=np.arange(count), zone=np.full(count, "", dtype=object), year=np.full(count, year), code=names["code"],
-            land_class=names["land_class"], ecosystem=names["ecosystem"], vegetation_type=names["vegetation_type"], climate=names["climate"],
-            soil=names["soil"], layer=np.full(count, layer, dtype=object), area=area, missing=1.0 - area, sum=values * area,
-            sum_sq=values * values * area, density_bin=density, cross=values * density * area, bin_sq=density * density * area, share=np.full(count, share),
-        )  # fmt: skip
-
-    def _pairs(self, first: int, last: int) -> PairCells:
-        start, end = self._names(first), self._names(last)
-        frame = pd.DataFrame(
-            {
-                "zone": "", "year_from": first, "year_to": last, "land_from": start["code"], "land_to": end["code"], "area_ha": self.hectare,
-                **{f"{name}_from": start[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
-                **{f"{name}_to": end[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
-            }
-        )  # fmt: skip
-        rows = [self._rows(start, first), self._rows(end, last, binned=first)]
-        both = [_only_valid_at_both(one, other) for one, other in (rows, rows[::-1])]
-        return PairCells(frame=frame, start=both[0], end=both[1])
-
-
-def _only_valid_at_both(mine: Rows, other: Rows) -> Rows:
-    """Rows with no area where the other date has none for the same layer."""
-    from dataclasses import replace
-
-    valid = {}
-    for layer in set(other.layer):
-        rows = other.where(other.layer == layer)
-        held = np.zeros(int(rows.group.max(initial=-1)) + 1, dtype=bool)
-        held[rows.group[rows.area > 0]] = True
-        valid[layer] = held
-    keep = np.asarray([valid[layer][group] for layer, group in zip(mine.layer, mine.group, strict=True)], dtype=np.float64)
-    sums = {name: getattr(mine, name) * keep for name in ("area", "sum", "sum_sq", "cross", "bin_sq")}
-    return replace(mine, **sums)
-
-
-def _looked_up(codes: NDArray[np.int64], names: Mapping[int, str]) -> Names:
-    values, place = np.unique(codes, return_inverse=True)
-    return np.asarray([names.get(int(value), "") for value in values], dtype=object)[place]
-
-
-def _stacked(parts: list[Rows]) -> Rows:
-    from dataclasses import fields
-
-    return Rows(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Rows)})
-
-
-class RasterOutput:
-    """Writes tiles of a map into a plain GeoTIFF beside its place, and turns it into a COG at the end."""
-
-    def __init__(self, path: Path, setup: Setup, tags: Mapping[str, str]) -> None:
-        self._path = path
-        self._tags = dict(tags)
-        self._beside = path.with_name(f".{path.name}.{os.getpid()}.tif")
-        grid = setup.grid
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._dataset = rasterio.open(
-            self._beside, "w", driver="GTiff", dtype="float32", count=1, width=grid.width, height=grid.height, crs=horizontal_crs(grid.crs).to_wkt(),
-            transform=rasterio.Affine(*grid.transform), nodata=float("nan"), tiled=True, blockxsize=512, blockysize=512, compress="zstd",
-            zstd_level=1, sparse_ok=True, bigtiff="if_safer",
-        )  # fmt: skip
-        self._lock = threading.Lock()
-
-    def done(self, tile: Tile) -> bool:
-        """No tile of a map is kept from an earlier run."""
-        return False
-
-    def put(self, tile: Tile, result: NDArray[np.float32]) -> None:
-        """Write a tile."""
-        with self._lock:
-            self._dataset.write(result, 1, window=rasterio.windows.Window(tile.col_off, tile.row_off, tile.width, tile.height))
-
-    def finish(self) -> None:
-        """Make the COG, read every block of it again, and give it its name (threaded writes hide a full disk)."""
-        self._dataset.close()
-        whole = self._path.with_name(f".{self._path.name}.{os.getpid()}.cog.tif")
+    plans: list[MapPlan] = []
+    found = []
+    for number, section in enumerate(setup.config.maps):
         try:
-            with rasterio.open(self._beside, "r+") as dataset:
-                dataset.update_tags(**self._tags)
-                dataset.set_band_unit(1, self._tags["UNIT"])
-            copy(
-                self._beside, whole, driver="COG", compress="ZSTD", level=9, predictor="FLOATING_POINT", overview_resampling="average", blocksize=512
-            )
-            with rasterio.open(whole) as dataset:
-                for _, window in dataset.block_windows(1):
-                    dataset.read(1, window=window)
-            os.replace(whole, self._path)
-        finally:
-            self.discard()
-            whole.unlink(missing_ok=True)
-
-    def discard(self) -> None:
-        """Remove what was begun."""
-        if not self._dataset.closed:
-            self._dataset.close()
-        self._beside.unlink(missing_ok=True)
+            request = request_of(setup, section.pool, section.ecosystem, section.year, section.change, where=f"maps[{number}]")
+        except InputError as error:
+            found += error.findings
+            continue
+        plan = plan_map(setup, request, section.type, sums_key)
+        if any(one.name == plan.name for one in plans):
+            found.append(finding("E-MAP-02", f"maps[{number}]", name=plan.name))
+        plans.append(plan)
+    if found:
+        raise InputError(found)
+    return plans
 
 
-def write_map(setup: Setup, function: MapFunction, path: Path, engine: Engine, progress: Progress | None) -> None:
-    """Write a map as a cloud-optimized GeoTIFF with a QGIS style beside it."""
-    request = function.request
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapTile:
+    """A tile of a map, encoded; ``numbers`` are cells with a value, those held at an end, their sum, sum of squares, least and largest, as stored."""
+
+    cells: bytes
+    parts: bytes
+    numbers: tuple[float, ...]
+
+
+def map_tile(values: Floats, plan: MapPlan, levels: int) -> MapTile | None:
+    """A tile of a map from its values (height, width); None where it has none."""
+    run = gather.compiled()
+    shape = values.shape
+    total, count = np.zeros((-(-shape[0] // 2), -(-shape[1] // 2))), np.zeros((-(-shape[0] // 2), -(-shape[1] // 2)), dtype=np.int32)
+    numbers = np.array([0.0, 0.0, 0.0, 0.0, np.inf, -np.inf])
+    steps = np.empty(shape, dtype=np.int16)
+    run.in_steps(values, plan.scale, NO_VALUE, LARGEST if plan.cell_type == "int16" else BEYOND_ALL, numbers, total, count, steps)
+    if not numbers[0]:
+        return None
+    whole = np.full((TILE, TILE), plan.nodata, dtype=plan.cell_type)
+    whole[: shape[0], : shape[1]] = steps if plan.cell_type == "int16" else values
+    if plan.cell_type == "float32":
+        held = values[~np.isnan(values)]
+        numbers[2:] = held.sum(), (held * held).sum(), held.min(), held.max()
+    parts = []
+    for level in range(levels):
+        if level:
+            total, count = run.halved(total, count, -(-total.shape[0] // 2), -(-total.shape[1] // 2))
+        parts.append(_mean(total, count, plan))
+    return MapTile(cells=encoded(whole), parts=packed(parts), numbers=tuple(numbers.tolist()))
+
+
+def _mean(total: Floats, count: NDArray[np.int32], plan: MapPlan) -> NDArray[Any]:
+    """Cells of an overview: the mean of the cells with a value."""
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    if plan.cell_type == "float32":
+        return mean.astype(np.float32)
+    steps = np.clip(np.rint(np.nan_to_num(mean) / plan.scale), -LARGEST, LARGEST)
+    return np.where(count > 0, steps, NO_VALUE).astype(np.int16)
+
+
+class TileMaps:
+    """The tiles of some maps from one look at a block; picklable for workers of a cluster."""
+
+    def __init__(self, setup: Setup, plans: Sequence[MapPlan]) -> None:
+        self.plans = tuple(plans)
+        self._levels = overview_levels(setup.grid)
+        self._functions = tuple(MapFunction(knowledge_of(setup, plan.request)) for plan in plans)
+
+    def __call__(self, block: Block) -> tuple[MapTile | None, ...]:
+        if not self.plans:
+            return ()
+        seen = Seen(block, self._functions[0].carbon.knowledge.plan)
+        return tuple(map_tile(function.of(seen), plan, self._levels) for function, plan in zip(self._functions, self.plans, strict=True))
+
+
+class MapStore(TileFile):
+    """The tiles of one map on disk, until it is put together."""
+
+    def __init__(self, folder: Path, plan: MapPlan) -> None:
+        super().__init__(folder, plan.key, ".map")
+
+    def put(self, tile: Tile, result: MapTile | None) -> None:
+        """Keep a tile; an empty one is kept as such."""
+        if result is None:
+            self.keep(tile, b"")
+            return
+        head = np.array([len(result.cells), *result.numbers], dtype="<f8").tobytes()
+        self.keep(tile, head + result.cells + result.parts)
+
+    def tiles(self) -> Iterator[tuple[KeptTile, tuple[float, ...]]]:
+        """The tiles that have a value, and their numbers, in tile order."""
+        for row, col, content in self.contents():
+            if content:
+                length, *numbers = np.frombuffer(content, dtype="<f8", count=_NUMBERS + 1).tolist()
+                begin = 8 * (_NUMBERS + 1)
+                yield KeptTile(row=row, col=col, cells=content[begin : begin + int(length)], parts=content[begin + int(length) :]), tuple(numbers)
+
+
+_NUMBERS = 6
+
+
+def write_map(setup: Setup, plan: MapPlan, store: MapStore, path: Path) -> None:
+    """Put a map together from its tiles, read every block of it again, and give it its name.
+
+    Raises
+    ------
+    Unfinished
+        The disk is full or fails; the tiles stay, and nothing stands under the map's name that did not before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        profile = Profile(
+            grid=setup.grid, dtype=plan.cell_type, nodata=plan.nodata, geo_tags=_where(setup, path.parent),
+            metadata=metadata_xml(_tags(setup, plan, store), plan.scale, plan.request.unit),
+        )  # fmt: skip
+        write_cog(beside, profile, lambda: (tile for tile, _ in store.tiles()))
+        with rasterio.open(beside) as dataset:
+            for _, window in dataset.block_windows(1):
+                dataset.read(1, window=window)
+        os.replace(beside, path)
+    except (OSError, sqlite3.OperationalError, rasterio.errors.RasterioError) as error:
+        raise Unfinished(finding("E-RUN-03", path.name, reason=getattr(error, "strerror", None) or type(error).__name__)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _where(setup: Setup, folder: Path) -> tuple[tuple[int, int, bytes], ...]:
+    """The tags that say where the grid lies, as GDAL writes them."""
+    path = folder / f".where.{os.getpid()}.tif"
+    grid = setup.grid
+    try:
+        with rasterio.open(
+            path, "w", driver="GTiff", dtype="uint8", count=1, width=1, height=1, crs=horizontal_crs(grid.crs).to_wkt(),
+            transform=rasterio.Affine(*grid.transform),
+        ) as dataset:  # fmt: skip
+            dataset.write(np.zeros((1, 1, 1), dtype=np.uint8))
+        return geo_tags(path.read_bytes())
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _tags(setup: Setup, plan: MapPlan, store: MapStore) -> list[tuple[str, str]]:
+    """What the file says of itself: titles, unit, what it was made from, and statistics of its cells as stored."""
+    request = plan.request
     tags = {
         "TITLE_ZH": map_title(request, "zh"), "TITLE_EN": map_title(request, "en"), "UNIT": request.unit,
         "POOLS": " ".join(request.pools), "ECOSYSTEMS": " ".join(request.ecosystems), "YEAR": str(request.year),
-        "YEAR_FROM": str(request.year_from or ""), "RUN_TITLE": setup.config.run.title,
+        "YEAR_FROM": str(request.year_from or ""), "RUN_TITLE": setup.config.run.title, "MAP_KEY": plan.key,
+        "FACTORS_SHA256": content_hash(setup.factors.frame().to_dict("list")), "SOFTWARE": f"nmg-ecosystem-sinks {__version__}",
     }  # fmt: skip
     if setup.config.demo:
         tags["DEMO"] = str(setup.config.demo.get("note_en", "demonstration"))
-    output = RasterOutput(path, setup, tags)
-    try:
-        map_windows(setup.stack, setup.coverage(), function, output, engine=engine, progress=progress)
-        output.finish()
-    except BaseException:
-        output.discard()
-        raise
+    return [*tags.items(), *_statistics(store)]
+
+
+def _statistics(store: MapStore) -> list[tuple[str, str]]:
+    """Statistics of the stored cells; sums are exact, so no order of tiles shows."""
+    numbers = [one for _, one in store.tiles()]
+    if not numbers:
+        return []
+    count, beyond, total, squares = (math.fsum(column) for column in list(zip(*numbers, strict=True))[:4])
+    mean = total / count
+    found = {
+        "MINIMUM": min(one[4] for one in numbers), "MAXIMUM": max(one[5] for one in numbers), "MEAN": mean,
+        "STDDEV": math.sqrt(max(0.0, squares / count - mean * mean)),
+    }  # fmt: skip
+    return [*((f"STATISTICS_{name}", f"{value:.12g}") for name, value in found.items()), ("CELLS_HELD_AT_AN_END", f"{beyond:.0f}")]
 
 
 def map_title(request: MapRequest, language: Any) -> str:
@@ -418,6 +305,3 @@ def map_title(request: MapRequest, language: Any) -> str:
     if request.year_from is None:
         return text("map.stock", language, pools=pools, lands=lands, year=request.year)
     return text("map.change", language, pools=pools, lands=lands, first=request.year_from, last=request.year)
-
-
-__all__ = ["DEAD_MATTER", "MapFunction", "MapRequest", "map_title", "request_of", "write_map"]

@@ -7,7 +7,8 @@ import numpy as np
 
 from aoi.table import replace_file
 from sinks.layers.raster import rasterio
-from sinks.report.maps import MapRequest, map_title
+from sinks.report.land import MapRequest
+from sinks.report.maps import map_title
 
 STOCK_COLOURS = ("#ffffcc", "#c2e699", "#78c679", "#31a354", "#006837")
 """ColorBrewer YlGn, 5 classes: ordered in lightness, so that it survives grey print and colour blindness."""
@@ -45,8 +46,8 @@ def _stops(path: Path, diverging: bool) -> list[float]:
     """Values of the colours: percentiles of the overview; for a change the same distance to either side of zero."""
     with rasterio.open(path) as dataset:
         shape = (min(dataset.height, 1024), min(dataset.width, 1024))
-        sample = dataset.read(1, out_shape=shape)
-    values = sample[np.isfinite(sample)]
+        sample = dataset.read(1, out_shape=shape, masked=True).compressed()
+        values = sample[np.isfinite(sample)] * dataset.scales[0] + dataset.offsets[0]
     if not len(values):
         return [0.0, 1.0, 2.0, 3.0, 4.0]
     low, high = np.percentile(values, [TAIL, 100.0 - TAIL])

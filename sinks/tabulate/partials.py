@@ -24,12 +24,13 @@ COMMIT_SECONDS = 0.5
 _SCHEMA = "CREATE TABLE IF NOT EXISTS tile (row INTEGER, col INTEGER, content BLOB NOT NULL, PRIMARY KEY (row, col)) WITHOUT ROWID"
 
 
-class PartialStore:
-    """The partial tables of one run; results of tiles go in once, and come out in tile order."""
+class TileFile:
+    """Contents of tiles on disk under a key; each goes in once, and they come out in tile order."""
 
-    def __init__(self, folder: Path, key: str) -> None:
+    def __init__(self, folder: Path, key: str, suffix: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{key[:32]}.sqlite"
+        self._path = folder / f"{key[:32]}{suffix}.sqlite"
+        self._due = 0.0
         try:
             self._database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode=WAL")
@@ -39,17 +40,20 @@ class PartialStore:
         except sqlite3.OperationalError as error:
             raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
         except sqlite3.DatabaseError as error:
-            raise InputError(finding("E-RUN-02", self._path.name, reason=str(error))) from error
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> InputError:
+        return InputError(finding("E-RUN-02", self._path.name, reason=str(error)))
 
     def done(self, tile: Tile) -> bool:
-        """Is this tile on disk?"""
+        """Is this tile kept?"""
         return (tile.row, tile.col) in self._kept
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def put(self, tile: Tile, result: TileSums) -> None:
-        """Keep a tile; committed with others before long, and by `commit`.
+    def keep(self, tile: Tile, content: bytes) -> None:
+        """Keep the content of a tile; committed with others before long, and by `commit`.
 
         Raises
         ------
@@ -60,7 +64,7 @@ class PartialStore:
             if not self._database.in_transaction:
                 self._database.execute("BEGIN")
                 self._due = time.monotonic() + COMMIT_SECONDS
-            self._database.execute("INSERT OR REPLACE INTO tile VALUES (?, ?, ?)", (tile.row, tile.col, _packed(result)))
+            self._database.execute("INSERT OR REPLACE INTO tile VALUES (?, ?, ?)", (tile.row, tile.col, content))
         except sqlite3.OperationalError as error:
             raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
         self._kept.add((tile.row, tile.col))
@@ -81,6 +85,40 @@ class PartialStore:
         except sqlite3.OperationalError as error:
             raise Unfinished(finding("E-RUN-03", self._path.name, reason=str(error))) from error
 
+    def contents(self) -> Iterator[tuple[int, int, bytes]]:
+        """Row, column and content of all tiles, in tile order.
+
+        Raises
+        ------
+        InputError
+            The file is no database of tiles.
+        """
+        try:
+            yield from self._database.execute("SELECT row, col, content FROM tile ORDER BY row, col")
+        except sqlite3.DatabaseError as error:
+            raise self._broken(error) from error
+
+    def close(self) -> None:
+        """Commit what can be, and close the file."""
+        try:
+            self.commit()
+        finally:
+            self._database.close()
+
+    def remove(self) -> None:
+        """Close the file and take it away."""
+        self._database.close()
+        for path in self._path.parent.glob(f"{self._path.name}*"):
+            path.unlink()
+
+
+class PartialStore(TileFile):
+    """The partial tables of one run."""
+
+    def put(self, tile: Tile, result: TileSums) -> None:
+        """Keep a tile; see `TileFile.keep`."""
+        self.keep(tile, _packed(result))
+
     def read(self) -> Iterator[TileSums]:
         """All tiles, one after the other in tile order.
 
@@ -89,18 +127,11 @@ class PartialStore:
         InputError
             What stands in the file is no partial table.
         """
-        try:
-            for (content,) in self._database.execute("SELECT content FROM tile ORDER BY row, col"):
+        for _, _, content in self.contents():
+            try:
                 yield _unpacked(content)
-        except (sqlite3.DatabaseError, zlib.error, ValueError) as error:
-            raise InputError(finding("E-RUN-02", self._path.name, reason=str(error))) from error
-
-    def close(self) -> None:
-        """Commit what can be, and close the file."""
-        try:
-            self.commit()
-        finally:
-            self._database.close()
+            except (zlib.error, ValueError) as error:
+                raise self._broken(error) from error
 
 
 def _packed(result: TileSums) -> bytes:

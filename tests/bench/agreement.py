@@ -70,7 +70,7 @@ def difference_of_maps(ours: Path, theirs: Path) -> float:
     sums = np.zeros(2)
     with rasterio.open(ours) as one, rasterio.open(theirs) as other:
         for _, window in one.block_windows(1):
-            mine = one.read(1, window=window, masked=True).filled(np.nan).astype(np.float64)
+            mine = one.read(1, window=window, masked=True).astype(np.float64).filled(np.nan) * one.scales[0]
             held = np.isfinite(mine)
             sums += mine[held].sum(), other.read(1, window=window)[held].astype(np.float64).sum()
         hectares = abs(one.transform.a * one.transform.e) / 1e4
