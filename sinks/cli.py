@@ -24,6 +24,8 @@ VERBS = {
     "account": "sinks.commands.account",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
+    "quantify": "sinks.commands.quantify",
+    "methodology": "sinks.commands.methodology",
     "list": "sinks.commands.list",
     "doctor": "sinks.commands.doctor",
 }

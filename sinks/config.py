@@ -5,7 +5,6 @@ they are resolved, and refused outside the allowed folders, when they are opened
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aoi.findings import Finding, InputError, finding
+from aoi.settings import Section, finding_of, parse_toml
 from aoi.table import decode
 from sinks.tables import POOLS, STRATUM_NAMES
 
@@ -26,12 +26,6 @@ LAND_COVER = "land_cover"
 NDVI = "ndvi"
 VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI, "burned_area")
 DENSITY_LAYERS = POOLS
-
-
-class Section(BaseModel):
-    """A section of the file; a key that it does not name is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False)
 
 
 class Run(Section):
@@ -228,17 +222,9 @@ def read_config(path: Path) -> tuple[Config, list[Finding]]:
         layers without unit, basis, legend or the years of the run.
     """
     text, encoding = decode(path, path.name)
-    config = parse_config(_toml(text, path.name), path.name)
+    config = parse_config(parse_toml(text, path.name), path.name)
     notes = [] if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding)]
     return config, notes
-
-
-def _toml(text: str, where: str) -> dict[str, Any]:
-    """The mapping of a TOML text; what no parser takes in (too deep, a number too long) is no TOML either."""
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(finding("E-CONF-01", where, reason=str(error) or type(error).__name__)) from error
 
 
 def read_policy(path: Path, where: str) -> PolicySection:
@@ -251,9 +237,9 @@ def read_policy(path: Path, where: str) -> PolicySection:
     """
     text, _ = decode(path, where)
     try:
-        return PolicySection.model_validate(_toml(text, where))
+        return PolicySection.model_validate(parse_toml(text, where))
     except ValidationError as error:
-        raise InputError([_as_finding(one, where) for one in error.errors()]) from error
+        raise InputError([finding_of(one, where, _RULES) for one in error.errors()]) from error
 
 
 def parse_config(raw: Mapping[str, Any], where: str) -> Config:
@@ -261,52 +247,11 @@ def parse_config(raw: Mapping[str, Any], where: str) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise InputError([_as_finding(one, where) for one in error.errors()]) from error
+        raise InputError([finding_of(one, where, _RULES) for one in error.errors()]) from error
     found = [*_check_layers(config, where), *_check_strata(config, where)]
     if found:
         raise InputError(found)
     return config
-
-
-def _as_finding(error: Any, where: str) -> Finding:
-    """A finding from an error of pydantic."""
-    place = f"{where}: {'.'.join(str(part) for part in error['loc'])}"
-    message = str(error.get("ctx", {}).get("error", ""))
-    if error["type"] == "missing":
-        return finding("E-CONF-03", place)
-    if error["type"] == "extra_forbidden":
-        return finding("E-CONF-02", place, key=error["loc"][-1])
-    if message.startswith("unknown_key:"):
-        return finding("E-CONF-02", place, key=message.partition(":")[2])
-    rule, _, key = message.partition(":")
-    if rule in _WANTED:
-        return finding("E-CONF-04", f"{place}.{key}", value=_short(error["input"][key]), reason=_WANTED[rule])
-    if message in _RULES:
-        return finding(_RULES[message], place)
-    return finding("E-CONF-04", place, value=_short(error.get("input")), reason=_reason(error))
-
-
-def _reason(error: Any) -> str:
-    """What a key takes, in signs that need no language; else the words of pydantic."""
-    context = error.get("ctx", {})
-    if error["type"] == "literal_error":
-        return str(context["expected"]).replace(" or ", ", ").replace(", ", " | ")
-    kind = error["type"].partition("_")[0]
-    if error["type"] in _BOUNDS:
-        sign, name = _BOUNDS[error["type"]]
-        return f"{sign} {context[name]}"
-    return _KINDS.get(kind, str(error["msg"]))
-
-
-_WANTED = {"year_value": "text | [text, ...]", "scale_zero": "!= 0"}
-_BOUNDS = {
-    "greater_than_equal": (">=", "ge"), "greater_than": (">", "gt"), "less_than_equal": ("<=", "le"), "less_than": ("<", "lt"),
-    "string_pattern_mismatch": ("text", "pattern"), "too_short": ("n >=", "min_length"), "string_too_short": ("n >=", "min_length"),
-}  # fmt: skip
-_KINDS = {
-    "int": "integer", "float": "number", "finite": "number", "string": "text", "bool": "true | false", "tuple": "[..., ...]",
-    "dict": "[section]", "model": "[section]",
-}  # fmt: skip
 
 
 _RULES = {
@@ -318,11 +263,6 @@ _RULES = {
     "layer_years_or_file": "E-CONF-10",
     "valid_order": "E-CONF-11",
 }
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check_layers(config: Config, where: str) -> list[Finding]:

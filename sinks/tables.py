@@ -302,6 +302,27 @@ INPUTS = Table(
     ),
 )  # fmt: skip
 
+QUANTIFICATIONS = Table(
+    name="quantifications", title_zh="项目减排量核算", title_en="Quantifications of projects",
+    row_per="project, module, league, vintage, stratum, period, term, pool",
+    columns=(
+        _text("project", "项目", "Project", key=True, pattern=_CODE),
+        _text("module", "方法学模块", "Methodology module", key=True, pattern=_CODE),
+        _text("status", "方法学状态", "Status of the methodology", key=True, choices=("official", "regional_draft", "withdrawn")),
+        _text("league", "盟市", "League", key=True, pattern=_CODE),
+        _integer("vintage", "年份", "Vintage", key=True, minimum=1900, maximum=2200),
+        _text("stratum", "碳层", "Stratum", key=True),
+        _text("period", "核算期", "Period", key=True, description="start/end"),
+        _text("term", "项", "Term", key=True, description="net is the sum of the terms with their signs"),
+        _text("pool", "碳库", "Pool", key=True, description="a pool of the inventory, living_biomass, non_co2 or total"),
+        _integer("sign", "符号", "Sign", description="how the term enters the net removal"),
+        _decimal("gross_tCO2e", "扣减前", "Before any deduction", "t CO2e", decimals=4),
+        _decimal("after_uncertainty_tCO2e", "不确定性扣减后", "After the deductions for uncertainty", "t CO2e", decimals=4),
+        _decimal("after_other_tCO2e", "其他扣减后", "After other deductions on terms", "t CO2e", decimals=4),
+        _decimal("after_risk_tCO2e", "风险扣减后", "After the risk share and other steps on the net", "t CO2e", decimals=4),
+    ),
+)  # fmt: skip
+
 OUTPUT_TABLES = (
     ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, BIN_BOUNDS, FACTORS_USED, INPUTS,
 )  # fmt: skip

@@ -25,6 +25,12 @@ CH4C_TO_CH4 = 16 / 12
 MU_TO_HA = 1 / 15
 """ha per 亩."""
 
+M2_TO_HA = 1e-4
+"""ha per m2."""
+
+DAYS_PER_YEAR = 365.25
+"""Days of a decimal year."""
+
 KG_TO_T = 1e-3
 """t per kg."""
 

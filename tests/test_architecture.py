@@ -190,7 +190,7 @@ def is_tolerance(value: float) -> bool:
     return 0 < value < 1e-5 and f"{value:e}".startswith("1.000000e-")
 
 
-@pytest.mark.parametrize("place", ["sinks/equations", "sinks/ecosystems", "sinks/accounting"])
+@pytest.mark.parametrize("place", ["sinks/equations", "sinks/ecosystems", "sinks/accounting", "methodologies/tools"])
 def test_no_coefficient_in_code(place):
     """A coefficient is a row of the factor tables with its source; the floors of science hold none."""
     wrong = [
@@ -408,3 +408,27 @@ def test_a_planted_coefficient_is_seen(monkeypatch, code):
     monkeypatch.setitem(globals(), "modules", lambda: planted)
     with pytest.raises(AssertionError):
         test_no_coefficient_in_code("sinks/equations")
+
+
+def test_shipped_methodologies_hold_no_coefficient():
+    """Numbers of a shipped module stand in its parameters; what floats it has are limits of columns and rows of its examples."""
+    wrong = []
+    for path in under("methodologies/modules"):
+        for one in modules()[path].body:
+            if isinstance(one, ast.FunctionDef):
+                wrong += [f"{path}:{line} {value:g}" for value, line in literals(ast.Module([one], [])) if abs(value) not in STRUCTURAL]
+    assert wrong == []
+
+
+def test_no_framework_for_spreadsheets_or_units_is_imported_early():
+    """pint, openpyxl, XlsxWriter and python-docx are imported in functions: a module is listed without them."""
+    late = {"pint", "openpyxl", "xlsxwriter", "docx"}
+    wrong = [
+        f"{path}: {name}"
+        for path, tree in modules().items()
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name, _ in imports(node, path)
+        if name.split(".")[0] in late
+    ]
+    assert wrong == []

@@ -15,7 +15,7 @@ from sinks.setup import set_up
 
 @click.command(help=text("help.align"))
 @run_file
-@click.option("-o", "--output", type=click.Path(path_type=Path), help=text("option.folder"))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help=text("option.aligned_folder"))
 @click.option("--float", "as_float", is_flag=True, help=text("option.float"))
 @engine_options
 @output_options

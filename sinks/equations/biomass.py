@@ -7,11 +7,9 @@ are positive numbers that the balance subtracts.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinks.equations.arrays import floats as _floats
+
 Floats = NDArray[np.float64]
-
-
-def _floats(values: ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64)
 
 
 def stock_difference(stock_start: ArrayLike, stock_end: ArrayLike, years: ArrayLike) -> Floats:

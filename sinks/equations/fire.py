@@ -7,16 +7,15 @@ on grassland it grows back: only CH4 and N2O are added.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinks.equations.arrays import floats as _floats
 from sinks.units import KG_TO_T
 
 Floats = NDArray[np.float64]
 
 
-def _floats(values: ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64)
-
-
-def fire_emission(area: ArrayLike, fuel: ArrayLike, combustion_factor: ArrayLike, emission_factor: ArrayLike) -> Floats:
+def fire_emission(
+    area: ArrayLike, fuel: ArrayLike, combustion_factor: ArrayLike, emission_factor: ArrayLike, tonnes_per_kg: ArrayLike = KG_TO_T
+) -> Floats:
     """Gas of a fire [t of the gas].
 
     Equation 2.27 [IPCC2006]: ``L_fire = A * M_B * C_f * G_ef * 1e-3``.
@@ -31,9 +30,11 @@ def fire_emission(area: ArrayLike, fuel: ArrayLike, combustion_factor: ArrayLike
     combustion_factor : array_like
         Share of the fuel that burns, C_f [-].
     emission_factor : array_like
-        G_ef [g (kg d.m.)-1].
+        G_ef [g (kg d.m.)-1], which is kg of gas per t of dry matter.
+    tonnes_per_kg : array_like
+        The 1e-3 of the equation.
     """
-    return _floats(area) * _floats(fuel) * _floats(combustion_factor) * _floats(emission_factor) * KG_TO_T
+    return _floats(area) * _floats(fuel) * _floats(combustion_factor) * _floats(emission_factor) * _floats(tonnes_per_kg)
 
 
 def fire_emission_co2e(ch4: ArrayLike, n2o: ArrayLike, gwp_ch4: ArrayLike, gwp_n2o: ArrayLike) -> Floats:
@@ -49,6 +50,7 @@ def tree_fire_emission(
     n2o_factor: ArrayLike,
     gwp_ch4: ArrayLike,
     gwp_n2o: ArrayLike,
+    tonnes_per_kg: ArrayLike = KG_TO_T,
 ) -> Floats:
     """Non-CO2 gases of burnt trees in a project [tCO2e].
 
@@ -60,8 +62,8 @@ def tree_fire_emission(
     aboveground : array_like
         Biomass of trees before the fire, at the last verification [t d.m. ha-1].
     """
-    ch4 = fire_emission(area, aboveground, combustion_factor, ch4_factor)
-    n2o = fire_emission(area, aboveground, combustion_factor, n2o_factor)
+    ch4 = fire_emission(area, aboveground, combustion_factor, ch4_factor, tonnes_per_kg)
+    n2o = fire_emission(area, aboveground, combustion_factor, n2o_factor, tonnes_per_kg)
     return fire_emission_co2e(ch4, n2o, gwp_ch4, gwp_n2o)
 
 

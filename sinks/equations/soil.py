@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinks.equations.arrays import floats as _floats
+
 Floats = NDArray[np.float64]
-
-
-def _floats(values: ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64)
 
 
 def soil_carbon(reference: ArrayLike, land_use: ArrayLike, management: ArrayLike, carbon_input: ArrayLike) -> Floats:

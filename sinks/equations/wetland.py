@@ -7,13 +7,10 @@ but for `peat_accumulation`, which is a gain.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sinks.equations.arrays import floats as _floats
 from sinks.units import C_TO_CO2, CH4C_TO_CH4, KG_PER_M2_TO_T_PER_HA, KG_TO_T, N2ON_TO_N2O
 
 Floats = NDArray[np.float64]
-
-
-def _floats(values: ArrayLike) -> Floats:
-    return np.asarray(values, dtype=np.float64)
 
 
 def organic_soil_co2(area: ArrayLike, emission_factor: ArrayLike) -> Floats:
