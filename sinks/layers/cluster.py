@@ -251,7 +251,8 @@ def _client_of(workers: int | None, scheduler: str | None) -> Iterator[Any]:
             yield client
         return
     with LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=_SILENT
+        n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, silence_logs=_SILENT,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # without an address it takes a port that a second run needs
     ) as cluster, closing(Client(cluster)) as client:  # fmt: skip
         yield client
 
