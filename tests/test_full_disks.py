@@ -108,7 +108,7 @@ def test_align_on_a_disk_that_fills_up(run_file, tmp_path, size, kept):
     assert told["kept"] == kept
 
 
-@pytest.mark.parametrize("size", ["240k", pytest.param("64k", marks=pytest.mark.long)])
+@pytest.mark.parametrize("size", ["64k", pytest.param("8k", marks=pytest.mark.long)])
 def test_a_map_on_a_disk_that_fills_up(tmp_path, size):
     """Amid its tiles, and while the whole of it is written: no map under its name until all of it is there."""
     told = filled("map", described(Lattice(height=260, width=520), tmp_path), size)[size]
