@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sinks.tabulate import kernel
+
 Any1 = NDArray[Any]
 
 NOTHING, LOOKED_UP, ALONE = range(3)
@@ -50,43 +52,12 @@ def kinds_of_cells(marked: Any1, codes: Any1, raw: Any1, missing: int, out: Any1
             same = same and bits == key[many + word]
             key[many + word] = bits
         if not same:
-            code = np.int64(1469598103934665603)
-            for k in range(many + words):
-                code = (code ^ (np.int64(key[k]) + np.int64(2))) * np.int64(1099511628211)
-                code = code ^ (code >> np.int64(29))
-            place = code & np.int64(len(table) - 1)
-            last = -1
-            while table[place] >= 0:
-                last = table[place]
-                for k in range(many + words):
-                    if keys[last, k] != key[k]:
-                        last = -1
-                        break
-                if last >= 0:
-                    break
-                place = (place + 1) & (len(table) - 1)
-            if last < 0:
-                last = count
-                for k in range(many + words):
-                    keys[count, k] = key[k]
-                table[place] = count
+            last = kernel.kind_of(key, keys, count, table)
+            if last == count:
                 count += 1
                 if count == len(keys):
-                    wider = np.zeros((2 * count, many + words), np.int32)
-                    for row in range(count):
-                        for k in range(many + words):
-                            wider[row, k] = keys[row, k]
-                    keys = wider
-                    table = np.full(8 * len(keys), -1, np.int32)
-                    for row in range(count):
-                        code = np.int64(1469598103934665603)
-                        for k in range(many + words):
-                            code = (code ^ (np.int64(keys[row, k]) + np.int64(2))) * np.int64(1099511628211)
-                            code = code ^ (code >> np.int64(29))
-                        at = code & np.int64(len(table) - 1)
-                        while table[at] >= 0:
-                            at = (at + 1) & (len(table) - 1)
-                        table[at] = row
+                    keys = kernel.widened(keys, 2 * count, 0)
+                    table = kernel.table_of(keys, count, 8 * len(keys))
         out[i] = last
     return keys[:count].copy()
 
@@ -184,11 +155,12 @@ _compiled: dict[str, Any] = {}
 
 
 def compiled() -> Any:
-    """The functions of this module, compiled."""
+    """The functions of this module, compiled; those of the kernel, which they call, before them."""
     from types import SimpleNamespace
 
     from numba import njit
 
+    kernel.compiled()
     with _compiling:
         if not _compiled:
             names = globals()
