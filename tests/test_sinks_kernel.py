@@ -197,3 +197,19 @@ def test_exact_sums_are_those_of_fsum(rows, random):
             sums.add(places[part], terms[part])
         assert sums.totals(3)[:, :2].tolist() == expected
         assert sums.totals(3)[:, 2].tolist() == [0.0] * 3
+
+
+def test_a_long_list_of_files_does_not_stay_open(tmp_path, monkeypatch):
+    """A thread keeps few files open, those read last; each is read all the same."""
+    from sinks.layers import raster
+
+    monkeypatch.setattr(raster, "MOST_OPEN", 2)
+    raster._handles.__dict__.clear()
+    path = write(random_landscape(3, lattice=LATTICE), tmp_path, Tiling(block=16, files=4))
+    assert len(finish(path, Engine(threads=1)).exact("activity_year"))
+    names = [str(tmp_path / name) for name in ("a.tif", "b.tif", "c.tif", "a.tif")]
+    for name in names:
+        if not (tmp_path / name).exists():
+            (tmp_path / name).write_bytes(next(tmp_path.glob("land_cover*.tif")).read_bytes())
+        assert raster.dataset_of(name).read(1) is not None
+    assert list(raster._handles.open) == names[2:]

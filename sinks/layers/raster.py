@@ -25,6 +25,8 @@ from aoi.findings import InputError, finding
 _MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 MOST_CELLS_A_SIDE = 4_000_000
 MOST_BANDS = 512
+MOST_OPEN = 128
+"""Files that a thread keeps open, those last read; a long list of tiles would else fill the memory."""
 
 _handles = threading.local()
 
@@ -129,12 +131,15 @@ def dataset_of(path: str) -> Any:
     except OSError as error:
         raise RasterioIOError(f"{Path(path).name}: {error.strerror}") from error
     content = status.st_ino, status.st_size, status.st_mtime_ns
-    known = handles.get(path)
+    known = handles.pop(path, None)
     if known is None or known[0] != content:
         if known is not None:
             known[1].close()
-        handles[path] = content, _open(Path(path))
-    return handles[path][1]
+        if len(handles) >= MOST_OPEN:
+            handles.pop(next(iter(handles)))[1].close()
+        known = content, _open(Path(path))
+    handles[path] = known
+    return known[1]
 
 
 def _open(path: Path) -> Any:
