@@ -323,8 +323,58 @@ QUANTIFICATIONS = Table(
     ),
 )  # fmt: skip
 
+COVARIANCE = Table(
+    name="covariance", title_zh="区域协方差", title_en="Covariance of zones",
+    row_per="quantity, ecosystem, approach, and two zones at two times; the upper triangle with its diagonal",
+    columns=(
+        _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
+        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        ZONE, YEAR_FROM, YEAR,
+        _text("zone_with", "另一区域代码", "Code of the other zone", key=True, pattern=_CODE),
+        _integer("year_from_with", "另一起始年份", "Year from of the other", key=True, minimum=1900, maximum=2200),
+        _integer("year_with", "另一年份", "Year of the other", key=True, minimum=1900, maximum=2200),
+        _decimal("covariance", "协方差（误差传播）", "Covariance, error propagation", "squared unit of the quantity", decimals=3),
+        _decimal("mc_covariance", "协方差（蒙特卡洛）", "Covariance, Monte Carlo", "squared unit of the quantity", decimals=3),
+    ),
+)  # fmt: skip
+
+ERROR_KINDS = ("factor", "area", "map", "model", "between_date")
+"""What an interval can contain (ACCOUNTING 4)."""
+
+CONTRIBUTIONS = Table(
+    name="contributions", title_zh="不确定性来源", title_en="Contributions to uncertainty", row_per="zone, year, quantity, ecosystem, approach, source of error",
+    columns=(
+        ZONE, YEAR, YEAR_FROM,
+        _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
+        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("kind", "误差类型", "Kind of error", key=True, choices=ERROR_KINDS),
+        _text("source", "误差来源", "Source of error", key=True, description="factor id, layer, or sample of areas"),
+        _decimal("se", "标准误", "Standard error", "unit of the quantity", decimals=3, minimum=0),
+        _decimal("variance_share", "方差份额", "Share of the variance", "", decimals=6, minimum=0, maximum=1),
+    ),
+)  # fmt: skip
+
+MEMBERS = Table(
+    name="members", title_zh="模型成员", title_en="Members of a retrieval model",
+    row_per="layer, zone, date or interval, classes and strata at both dates, date of the value, member; a date alone has the same year, class and stratum twice",
+    columns=(
+        _text("layer", "图层", "Layer", key=True, pattern=r"[a-z][a-z0-9_]*", description="the layer that the model predicts"),
+        ZONE, YEAR_FROM,
+        _integer("year_to", "终止年份", "Year to", key=True, minimum=1900, maximum=2200),
+        _integer("land_from", "起始类别代码", "Class at the start", key=True, minimum=-1),
+        _integer("land_to", "终止类别代码", "Class at the end", key=True, minimum=-1),
+        _integer("stratum_from", "起始分层", "Stratum at the start", key=True, minimum=0),
+        _integer("stratum_to", "终止分层", "Stratum at the end", key=True, minimum=0),
+        _text("date", "取值时点", "Date of the value", key=True, choices=("from", "to")),
+        _integer("model_member", "成员", "Member", key=True, minimum=0, description="0 is the prediction itself, 1 to K the bootstrap members"),
+        _decimal("sum", "面积加权和", "Sum of area times value", "ha x unit of the layer"),
+    ),
+)  # fmt: skip
+
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, BIN_BOUNDS, FACTORS_USED, INPUTS,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, COVARIANCE, CONTRIBUTIONS, BIN_BOUNDS, FACTORS_USED, INPUTS,
 )  # fmt: skip
 
 __all__ = ["DICTIONARY", "OUTPUT_TABLES"]
