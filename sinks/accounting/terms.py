@@ -6,7 +6,7 @@ of the factors at once; `explain` prints the same terms.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,13 @@ class Equation:
         The formula as it is printed.
     linear : bool
         Linear in its amounts: terms with the same group and factors may be added first.
+    multipliers : int
+        So many of the last factors only multiply the result: what stands before them
+        is computed once for all draws where its own factors do not vary.
+    degrees, bin_degrees : tuple of int
+        Powers of the mapped value, and of the density that it is binned by, in each
+        amount; none for amounts that come from areas alone. An error of the map moves
+        the amounts by them.
     """
 
     id: str
@@ -38,6 +45,9 @@ class Equation:
     amounts: tuple[str, ...]
     factors: tuple[str, ...]
     linear: bool = True
+    multipliers: int = 0
+    degrees: tuple[int, ...] = ()
+    bin_degrees: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,18 @@ class Batch:
         result = self.equation.function(*self.amounts, *(values[:, factor] for factor in self.factors))
         return np.broadcast_to(np.asarray(result, dtype=np.float64), (len(values), len(self.group)))
 
+    def before_multipliers(self, values: Floats) -> Floats:
+        """The value of each term at the central draw before its multipliers, (1, u)."""
+        inner = self.factors[: len(self.factors) - self.equation.multipliers]
+        ones = (np.ones((1, 1)),) * self.equation.multipliers
+        result = self.equation.function(*self.amounts, *(values[:1, factor] for factor in inner), *ones)
+        return np.broadcast_to(np.asarray(result, dtype=np.float64), (1, len(self.group)))
+
+    def moved(self, degrees: tuple[int, ...], step: float) -> "Batch":
+        """The same batch with every amount multiplied by (1 + step) to the power of its degree."""
+        powers = degrees or (0,) * len(self.amounts)
+        return replace(self, amounts=tuple(amount * (1.0 + step) ** power for amount, power in zip(self.amounts, powers, strict=True)))
+
     def of_group(self, group: int) -> "Batch":
         """The terms of one group."""
         rows = self.group == group
@@ -104,11 +126,18 @@ class Terms:
     def totals(self, values: Floats) -> Floats:
         """Sums by group, (D, groups); 0 for a group without terms, NaN where a factor is missing."""
         total = np.zeros((len(values), self.groups))
+        varies = (values != values[:1]).any(axis=0) & ~np.isnan(values[0])
         for batch in self.batches:
-            result = batch.evaluate(values)
-            starts = np.flatnonzero(np.diff(batch.group, prepend=-1))
-            total[:, batch.group[starts]] += np.add.reduceat(result, starts, axis=1)
+            group, result = _by_multipliers(batch, values, varies)
+            starts = np.flatnonzero(np.diff(group, prepend=-1))
+            total[:, group[starts]] += np.add.reduceat(result, starts, axis=1)
         return total
+
+    def moved(self, step: float, of_bin: bool) -> "Terms":
+        """The same terms with the mapped value, or the density that it is binned by, multiplied by (1 + step)."""
+        return Terms(self.groups, tuple(
+            batch.moved(batch.equation.bin_degrees if of_bin else batch.equation.degrees, step) for batch in self.batches
+        ))  # fmt: skip
 
     def factor_rows(self) -> Ints:
         """The rows of the factor table that stand in any term, sorted."""
@@ -119,6 +148,29 @@ class Terms:
     def of_group(self, group: int) -> list[Batch]:
         """The batches of one group, empty ones left out."""
         return [batch for batch in (one.of_group(group) for one in self.batches) if len(batch.group)]
+
+
+def _by_multipliers(batch: Batch, values: Floats, varies: NDArray[np.bool_]) -> tuple[Ints, Floats]:
+    """Groups in order, and the values (D, n) of terms that may be added up.
+
+    Where no factor but the multipliers varies over the draws, terms of a group that
+    share their multipliers are added before these multiply: a thousand terms of a
+    curve become a few.
+    """
+    count = len(batch.factors) - batch.equation.multipliers
+    fixed = not any(varies[factor].any() for factor in batch.factors[:count])
+    multipliers = batch.factors[count:]
+    if not fixed or (not count and batch.equation.linear):
+        return batch.group, batch.evaluate(values)
+    base = batch.before_multipliers(values)
+    if not multipliers:
+        return batch.group, np.broadcast_to(base, (len(values), len(batch.group)))
+    unique, place = np.unique(np.stack([batch.group, *multipliers], axis=1), axis=0, return_inverse=True)
+    sums = np.bincount(place.reshape(-1), weights=base[0], minlength=len(unique))
+    result = np.broadcast_to(sums, (len(values), len(unique)))
+    for number in range(1, unique.shape[1]):
+        result = result * values[:, unique[:, number]]
+    return unique[:, 0], result
 
 
 def sum_by(group: Ints, values: Floats, groups: int) -> Floats:

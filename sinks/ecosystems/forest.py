@@ -28,14 +28,14 @@ VOLUME = "growing_stock_volume"
 ABOVEGROUND_OF_VOLUME = Equation(
     id="aboveground_from_volume",
     function=lambda volume, bcef, fraction: biomass.carbon_from_dry_matter(biomass.aboveground_from_volume(volume, bcef), fraction),
-    text="C = V * BCEF_S * CF", amounts=("V [m3]",), factors=("bcef_s", "carbon_fraction"),
+    text="C = V * BCEF_S * CF", amounts=("V [m3]",), factors=("bcef_s", "carbon_fraction"), multipliers=2, degrees=(1,),
 )  # fmt: skip
 ROOTS_OF_VOLUME = Equation(
     id="roots_from_volume",
     function=lambda volume, bcef, ratio, fraction: biomass.carbon_from_dry_matter(
         biomass.belowground_biomass(biomass.aboveground_from_volume(volume, bcef), ratio), fraction
     ),
-    text="C = V * BCEF_S * R * CF", amounts=("V [m3]",), factors=("bcef_s", "root_shoot_ratio", "carbon_fraction"),
+    text="C = V * BCEF_S * R * CF", amounts=("V [m3]",), factors=("bcef_s", "root_shoot_ratio", "carbon_fraction"), multipliers=3, degrees=(1,),
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def with_fraction(batch: Batch, fraction: np.ndarray, id: str) -> Batch:
     equation = Equation(
         id=f"{id}_of_{inner.id}", function=_times(inner), text=f"C = DF * ({inner.text.partition('= ')[2]})",
         amounts=inner.amounts, factors=(*inner.factors, f"{id}_fraction"), linear=inner.linear,
+        multipliers=inner.multipliers + 1, degrees=inner.degrees, bin_degrees=inner.bin_degrees,
     )  # fmt: skip
     return Batch(equation, batch.group, batch.amounts, (*batch.factors, fraction))
 

@@ -38,13 +38,15 @@ _SMALL = np.finfo(np.float64).tiny
 HERBS = Equation(
     id="ndvi_biomass_carbon", function=herb_carbon_of_bins, text="C = A * (a * m^b + a * b * (b - 1) * m^(b - 2) * var / 2) / 100",
     amounts=("A [ha]", "sum A*NDVI", "sum A*NDVI^2"), factors=("ndvi_biomass_coefficient", "ndvi_biomass_exponent"), linear=False,
+    degrees=(0, 1, 2),
 )  # fmt: skip
 HERB_ROOTS = Equation(
     id="ndvi_roots_carbon",
     function=lambda area, total, total_sq, coefficient, exponent, ratio: (
         herb_carbon_of_bins(area, total, total_sq, coefficient, exponent) * ratio
     ),
-    text="C = C_AG(NDVI) * R", amounts=HERBS.amounts, factors=(*HERBS.factors, "root_shoot_ratio"), linear=False,
+    text="C = C_AG(NDVI) * R", amounts=HERBS.amounts, factors=(*HERBS.factors, "root_shoot_ratio"), linear=False, multipliers=1,
+    degrees=HERBS.degrees,
 )  # fmt: skip
 
 

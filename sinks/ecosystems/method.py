@@ -111,17 +111,17 @@ def carbon_of_co2(mass: Any) -> Any:
 
 DRY_MATTER = Equation(
     id="carbon_from_dry_matter", function=biomass.carbon_from_dry_matter, text="C = B * CF",
-    amounts=("B [t d.m.]",), factors=("carbon_fraction",),
+    amounts=("B [t d.m.]",), factors=("carbon_fraction",), multipliers=1, degrees=(1,),
 )  # fmt: skip
-CARBON = Equation(id="carbon", function=lambda carbon: np.asarray(carbon)[None, :], text="C = C", amounts=("C [t C]",), factors=())
-CO2 = Equation(id="carbon_from_co2", function=lambda mass: carbon_of_co2(np.asarray(mass)[None, :]), text="C = m * 12/44", amounts=("m [t CO2]",), factors=())
+CARBON = Equation(id="carbon", function=lambda carbon: np.asarray(carbon)[None, :], text="C = C", amounts=("C [t C]",), factors=(), degrees=(1,))
+CO2 = Equation(id="carbon_from_co2", function=lambda mass: carbon_of_co2(np.asarray(mass)[None, :]), text="C = m * 12/44", amounts=("m [t CO2]",), factors=(), degrees=(1,))
 ROOTS_OF_DRY_MATTER = Equation(
     id="roots_from_dry_matter",
     function=lambda mass, ratio, fraction: biomass.carbon_from_dry_matter(biomass.belowground_biomass(mass, ratio), fraction),
-    text="C = B * R * CF", amounts=("B [t d.m.]",), factors=("root_shoot_ratio", "carbon_fraction"),
+    text="C = B * R * CF", amounts=("B [t d.m.]",), factors=("root_shoot_ratio", "carbon_fraction"), multipliers=2, degrees=(1,),
 )  # fmt: skip
 ROOTS_OF_CARBON = Equation(
-    id="roots_from_carbon", function=biomass.belowground_biomass, text="C_BG = C_AG * R", amounts=("C_AG [t C]",), factors=("root_shoot_ratio",)
+    id="roots_from_carbon", function=biomass.belowground_biomass, text="C_BG = C_AG * R", amounts=("C_AG [t C]",), factors=("root_shoot_ratio",), multipliers=1, degrees=(1,)
 )
 CURVE_AMOUNTS = ("A [ha]", "B [t d.m.]", "b [t d.m. ha-1]", "sum A*B*b", "sum A*b^2")
 ROOTS_BY_CURVE = Equation(
@@ -130,10 +130,11 @@ ROOTS_BY_CURVE = Equation(
         biomass.roots_of_bin(area, total, mean, cross, squares, intercept, slope), fraction
     ),
     text="C = sum(B * R(b)) * CF, R(b) = exp(c0 + c1 * ln b) / b to second order about the bin's mean", amounts=CURVE_AMOUNTS,
-    factors=("artool14_root_intercept", "artool14_root_slope", "carbon_fraction"), linear=False,
+    factors=("artool14_root_intercept", "artool14_root_slope", "carbon_fraction"), linear=False, multipliers=1,
+    degrees=(0, 1, 0, 1, 0), bin_degrees=(0, 0, 1, 1, 2),
 )  # fmt: skip
 PER_HECTARE = Equation(
-    id="per_hectare", function=lambda area, density: area * density, text="C = A * c", amounts=("A [ha]",), factors=("density [t C ha-1]",)
+    id="per_hectare", function=lambda area, density: area * density, text="C = A * c", amounts=("A [ha]",), factors=("density [t C ha-1]",), multipliers=1
 )
 
 
