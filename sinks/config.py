@@ -118,6 +118,8 @@ class LayerSection(BaseModel):
     crs: Text | None = None
     resampling: Resampling | None = None
     se: Text | None = None
+    epoch_bias: float | None = Field(default=None, ge=0)
+    members: Text | None = None
     valid: tuple[float, float] | None = None
     depth_cm: int | None = Field(default=None, gt=0)
     ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
@@ -144,6 +146,18 @@ class LayerSection(BaseModel):
         if self.file is not None:
             return {None: _listed(self.file)}
         return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
+
+
+class AccuracySection(Section):
+    """Reference samples by which areas are corrected: of classes, of change, or both.
+
+    Each is a confusion matrix (with the map's own areas) or a table of samples with the
+    areas of their strata.
+    """
+
+    matrix: Text | tuple[Text, ...] | None = None
+    samples: Text | None = None
+    areas: Text | None = None
 
 
 class FileSection(Section):
@@ -176,9 +190,18 @@ class MapSection(Section):
 
 
 class UncertaintySection(Section):
-    """What intervals are made from."""
+    """What intervals are made from.
 
+    ``draws`` 0 leaves Monte Carlo out. ``correlation_km`` is the distance at which the
+    correlation of map errors has fallen to 1/e, ``rho_dates`` their correlation at one
+    place between two dates; both are choices of the user (DECISIONS 49).
+    """
+
+    draws: int = Field(default=10_000, ge=0, le=1_000_000)
+    sampling: Literal["stratified", "plain"] = "stratified"
+    correlation_km: float = Field(default=100.0, gt=0)
     lattice_km: float = Field(default=5.0, gt=0)
+    rho_dates: float = Field(default=0.0, ge=-1, le=1)
 
 
 class PolicySection(Section):
@@ -203,6 +226,7 @@ class Config(Section):
     factors: FileSection | None = None
     limits: LimitSection = LimitSection()
     uncertainty: UncertaintySection = UncertaintySection()
+    accuracy: AccuracySection | None = None
     maps: tuple[MapSection, ...] = ()
     policy: FileSection | None = None
     demo: dict[str, bool | Text] | None = None

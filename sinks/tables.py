@@ -339,6 +339,56 @@ COVARIANCE = Table(
     ),
 )  # fmt: skip
 
+def _decimals(unit: str, *named: tuple[str, str, str], **more: object) -> tuple[Column, ...]:
+    return tuple(_decimal(name, zh, en, unit, **more) for name, zh, en in named)
+
+
+_SERIES = (
+    _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
+    _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
+    _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+)
+
+TREND = Table(
+    name="trend", title_zh="趋势及其不确定性", title_en="Trend and its uncertainty", row_per="zone, quantity, ecosystem, approach",
+    columns=(
+        ZONE, *_SERIES, YEAR_FROM, YEAR,
+        *_decimals("unit of the quantity", ("value_from", "起始值", "Value at the start"), ("value_to", "终止值", "Value at the end"),
+                   ("change", "变化", "Change"), ("se_change", "变化的标准误", "Standard error of the change"),
+                   ("low_change", "变化的95%下限", "Low end of the change, 95 %"), ("high_change", "变化的95%上限", "High end of the change, 95 %"),
+                   ("mc_se_change", "变化的标准误（蒙特卡洛）", "Standard error of the change, Monte Carlo"),
+                   ("mc_low_change", "变化的95%下限（蒙特卡洛）", "Low end of the change, Monte Carlo"),
+                   ("mc_high_change", "变化的95%上限（蒙特卡洛）", "High end of the change, Monte Carlo"), decimals=3),
+        _decimal("change_percent", "变化率", "Change in % of the start", "%", decimals=6),
+        _decimal("uncertainty_points", "趋势不确定性（百分点）", "Trend uncertainty, half-width of 95 %, percentage points", "percentage points", decimals=6),
+    ),
+)  # fmt: skip
+
+KEY_CATEGORIES = Table(
+    name="key_categories", title_zh="关键类别", title_en="Key categories", row_per="zone, year, quantity, approach, ecosystem, pool, transition",
+    columns=(
+        ZONE, YEAR,
+        _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        ECOSYSTEM, POOL,
+        _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted")),
+        _integer("rank", "名次", "Rank", minimum=1),
+        *_decimals("unit of the quantity", ("value", "数值", "Value"), ("se", "标准误", "Standard error"), decimals=3),
+        *_decimals("", ("share", "份额", "Share of the level"), ("cumulative_share", "累计份额", "Cumulative share"),
+                   ("share_of_uncertainty", "不确定性份额", "Share of uncertainty, approach 2"), decimals=6),
+        Column(name="key", type="boolean", title_zh="关键类别", title_en="Key category"),
+    ),
+)  # fmt: skip
+
+CONVERGENCE = Table(
+    name="convergence", title_zh="蒙特卡洛收敛", title_en="Convergence of Monte Carlo", row_per="zone, year, quantity, ecosystem, approach; sums of zones",
+    columns=(
+        ZONE, YEAR, *_SERIES,
+        _integer("draws", "抽样次数", "Draws", minimum=2),
+        _decimal("half_width_change", "抽样加倍时区间半宽的变化", "Relative change of the half-width when the draws were doubled", "", decimals=6, minimum=0),
+    ),
+)  # fmt: skip
+
 ERROR_KINDS = ("factor", "area", "map", "model", "between_date")
 """What an interval can contain (ACCOUNTING 4)."""
 
@@ -374,7 +424,8 @@ MEMBERS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, COVARIANCE, CONTRIBUTIONS, BIN_BOUNDS, FACTORS_USED, INPUTS,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE,
+    BIN_BOUNDS, FACTORS_USED, INPUTS,
 )  # fmt: skip
 
 __all__ = ["DICTIONARY", "OUTPUT_TABLES"]

@@ -10,7 +10,7 @@ So for E ``0 - start = loss - transfer`` and for F ``end - 0 = gain + transfer``
 in every draw; the sign that decides is that of the central draw.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,11 @@ class Change:
     def difference(self) -> Floats:
         """End less start, (D, groups) [t C]."""
         return self.end - self.start
+
+    def times(self, scale: Floats | float) -> "Change":
+        """The change of land that is so many times as large, (D or 1, groups)."""
+        pending = None if self.pending is None else self.pending * scale
+        return replace(self, start=self.start * scale, end=self.end * scale, pending=pending)
 
     @property
     def lost(self) -> Flags:

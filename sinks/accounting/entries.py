@@ -71,6 +71,7 @@ def _frame(cells: PairCells, left: Flags, moved: Flags, pool: str, depth_cm: NDA
             "ecosystem_to": frame["ecosystem_to"].to_numpy(),
             "pair": np.arange(len(frame)),
             "hole": holes(cells),
+            "validated": frame["validated"].to_numpy(),
         }
     )
 

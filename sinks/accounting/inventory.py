@@ -46,7 +46,11 @@ MARSH_METHANE = Equation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Everything of an inventory that does not depend on draws."""
+    """Everything of an inventory that does not depend on draws.
+
+    ``pair_area`` (D or 1, pair groups) multiplies what converted land changes: areas of
+    transitions that a reference sample has corrected.
+    """
 
     years: YearCells
     pairs: PairCells
@@ -61,6 +65,7 @@ class Prepared:
     gwp_row: int
     marsh_methane: Terms
     transition_years: float
+    pair_area: Floats | None = None
 
     def factor_rows(self) -> Ints:
         """Rows of the factor table that the inventory uses."""
@@ -135,14 +140,15 @@ def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
     chain = soil_chain(
         prepared.years, pairs, prepared.year_pools[SOIL], (prepared.start_pools[SOIL], prepared.end_pools[SOIL]), prepared.rate, values, transition
     )
-    hole = holes(pairs)
-    changes = {pool: without_holes(_change(prepared, pool, values, transition, chain), hole) for pool in POOLS}
+    hole, area = holes(pairs), _corrected_area(prepared)
+    chain = chain.times(area, pairs)
+    changes = {pool: without_holes(_change(prepared, pool, values, transition, chain).times(1.0 if pool == SOIL else area), hole) for pool in POOLS}
     apart = [pool for pool in POOLS if not prepared.year_pools[pool].included]
     parts = [entries_of_change(pairs, changes[pool], pool, prepared.end_pools[pool].depth_cm) for pool in apart]
     parts += _running_soil(prepared, chain)
     parts += [part for pool in DEAD_MATTER for part in _running_dead_matter(prepared, pool, changes[pool], transition)]
     parts += _peat_accumulation(prepared, values)
-    stocks = {pool: carbon.terms.totals(values) for pool, carbon in prepared.year_pools.items()}
+    stocks = {pool: carbon.totals(values) for pool, carbon in prepared.year_pools.items()}
     stocks[SOIL] = chain.year_total
     return Result(
         stocks=stocks, changes=changes, entries=only_inventoried(joined(parts)), chain=chain,
@@ -150,11 +156,18 @@ def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
     )  # fmt: skip
 
 
+def _corrected_area(prepared: Prepared) -> Floats:
+    """By what the area of each group of an interval is multiplied, (D or 1, groups): only converted land is corrected."""
+    if prepared.pair_area is None:
+        return np.ones((1, len(prepared.pairs.frame)))
+    return np.where(converted(prepared.pairs), prepared.pair_area, 1.0)
+
+
 def _change(prepared: Prepared, pool: str, values: Floats, transition: Floats, chain: SoilChain) -> Change:
     start, end = prepared.start_pools[pool], prepared.end_pools[pool]
     if pool == SOIL:
         return _soil_change(prepared, chain)
-    totals = start.terms.totals(values), end.terms.totals(values)
+    totals = start.totals(values), end.totals(values)
     if pool in DEAD_MATTER:
         return dead_matter_change(prepared.pairs, start, end, totals, transition)
     return biomass_change(prepared.pairs, start, end, totals, young_carbon(prepared.growth[pool], prepared.pairs, values))
@@ -224,6 +237,7 @@ def _later_entries(prepared: Prepared, pool: str, rows: Ints, this: int, change:
             "pool": pool, "component": component, "soil_depth_cm": prepared.start_pools[pool].depth_cm[rows],
             "estimated": True, "reason": "",
             "ecosystem_from": land["ecosystem_from"].to_numpy(), "ecosystem_to": land["ecosystem_to"].to_numpy(), "pair": -1, "hole": False,
+            "validated": land["validated"].to_numpy(),
         }
     )  # fmt: skip
     return Entries(frame=booked, change=change)

@@ -29,9 +29,13 @@ class PoolCarbon:
         Whether anything supports a number; whether it sees its own date.
     method : (groups,) object
         Id of the method of each group, empty where none.
+    layer : (groups,) object
+        The layer that the method reads, ``land_cover`` where areas alone decide; empty where none.
     included : bool
         The pool has no number of its own because another holds it: litter, where a
         class table gives dead organic matter as one.
+    scale : (D or 1, groups) float64, optional
+        By what the terms are multiplied, per draw: errors of maps and areas.
     """
 
     terms: Terms
@@ -40,8 +44,34 @@ class PoolCarbon:
     estimated: Flags
     dated: Flags
     method: NDArray[np.object_]
+    layer: NDArray[np.object_]
     depth_cm: NDArray[np.int64]
     included: bool = False
+    scale: Floats | None = None
+
+    def totals(self, values: Floats) -> Floats:
+        """Carbon by group for factor values (D, rows + 1), (D, groups) [t C]."""
+        total = self.terms.totals(values)
+        return total if self.scale is None else total * self.scale
+
+    def elasticities(self, values: Floats) -> tuple[Floats, Floats]:
+        """Relative change of the carbon of each group per relative change of its mapped values, and of the densities they are binned by.
+
+        Returns
+        -------
+        ((groups,), (groups,)) float64
+            0 where no mapped value stands behind the carbon; 1 and 0 where carbon is proportional to it.
+        """
+        base = self.terms.totals(values[:1])[0]
+        out = []
+        for of_bin in (False, True):
+            step = self.terms.moved(_STEP, of_bin).totals(values[:1])[0] - self.terms.moved(-_STEP, of_bin).totals(values[:1])[0]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                out.append(np.where(base != 0.0, step / (2.0 * _STEP) / base, 0.0))
+        return np.nan_to_num(out[0]), np.nan_to_num(out[1])
+
+
+_STEP = 2.0**-12
 
 
 def methods_of(knowledge: Knowledge) -> dict[tuple[str, str], PoolMethod]:
@@ -69,7 +99,7 @@ def pool_carbon(rows: Rows, land: NDArray[np.object_], area: Floats, pool: str, 
     batches: list[Batch] = []
     out_area, missing = np.zeros(groups), area.copy()
     estimated, dated = np.zeros(groups, dtype=bool), np.zeros(groups, dtype=bool)
-    method_of = np.full(groups, "", dtype=object)
+    method_of, layer_of = np.full(groups, "", dtype=object), np.full(groups, "", dtype=object)
     depth = np.zeros(groups, dtype=np.int64)
     for name in ECOSYSTEM_RECORDS:
         method = chosen.get((name, pool))
@@ -88,11 +118,11 @@ def pool_carbon(rows: Rows, land: NDArray[np.object_], area: Floats, pool: str, 
         out_area[held], missing[held] = covered[held], np.maximum(area[held] - covered[held], 0.0)
         estimated |= held
         dated |= inside & method.dated(knowledge)
-        method_of[held] = method.id
+        method_of[held], layer_of[held] = method.id, method.layer
         if pool == "soil_organic_carbon":
             depth[inside] = method.depth_cm(knowledge)
     return PoolCarbon(
-        terms=Terms.of(groups, batches), area=out_area, missing=missing, estimated=estimated, dated=dated & estimated, method=method_of, depth_cm=depth,
+        terms=Terms.of(groups, batches), area=out_area, missing=missing, estimated=estimated, dated=dated & estimated, method=method_of, layer=layer_of, depth_cm=depth,
         included=pool == "litter" and "dead_wood" in knowledge.densities and not estimated.any(),
     )  # fmt: skip
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sinks.accounting.change import converted
 from sinks.accounting.entries import Entries
 from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result
-from sinks.accounting.stocks import Leaves, group_rows
+from sinks.accounting.stocks import Leaves, group_rows, names_joined
 from sinks.accounting.terms import sum_by
-from sinks.config import PolicySection
+from sinks.config import LAND_COVER, PolicySection
 from sinks.equations import soil
 from sinks.units import C_TO_CO2
 
@@ -49,24 +49,37 @@ class Parts:
         frame[["pair", "group"]] = frame[["pair", "group"]].astype("Float64").fillna(-1.0).astype("int64")
         return Leaves(frame=frame, values=np.concatenate(self.values, axis=1))
 
-    def leaves(self) -> Leaves:
-        """The rows added up to leaves; a leaf with nothing estimated is NE."""
+    def leaves(self, prepared: Prepared) -> Leaves:
+        """The rows added up to leaves, with the layers behind them; a leaf with nothing estimated is NE."""
         if not self.frames:
-            return Leaves(frame=pd.DataFrame(columns=[*LEAF, "value_flag", "reason"]), values=np.zeros((1, 0)))
+            return Leaves(frame=pd.DataFrame(columns=[*LEAF, "value_flag", "reason", "layers"]), values=np.zeros((1, 0)))
         rows = self.joined()
         frame, values = rows.frame, rows.values
         group, leaves = group_rows(frame[LEAF])
         count = len(leaves)
         held = np.bincount(group, weights=frame["estimated"].to_numpy(dtype=np.float64), minlength=count) > 0
         totals = np.where(held, sum_by(group, np.where(frame["estimated"].to_numpy(dtype=bool), values, 0.0), count), np.nan)
-        reasons = frame.assign(group=group).groupby("group")["reason"].agg(lambda texts: "+".join(sorted({text for text in texts if text})))
-        flagged = leaves.assign(value_flag=np.where(held, "V", "NE"), reason=reasons.reindex(range(count), fill_value="").to_numpy())
+        layers = names_joined(np.concatenate([group, group]), pd.Series(_layers(prepared, frame)), count)
+        flagged = leaves.assign(
+            value_flag=np.where(held, "V", "NE"), reason=names_joined(group, frame["reason"], count), layers=layers
+        )  # fmt: skip
         return Leaves(frame=flagged, values=totals)
+
+
+def _layers(prepared: Prepared, frame: pd.DataFrame) -> NDArray[np.object_]:
+    """The layer behind each row at the start, and then at the end; where areas and rates alone decide, that of areas."""
+    out = np.full((2, len(frame)), LAND_COVER, dtype=object)
+    pair, pool = frame["pair"].to_numpy(), frame["pool"].to_numpy()
+    for name in set(pool[pair >= 0]) - {SOIL}:
+        mine = np.flatnonzero((pool == name) & (pair >= 0))
+        for side, pools in enumerate((prepared.start_pools, prepared.end_pools)):
+            out[side, mine] = pools[name].layer[pair[mine]]
+    return np.concatenate([out[0], out[1]])
 
 
 def removal_leaves(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], values: Floats) -> Leaves:
     """Removals of the result years by stock difference and by gain-loss, and memo rows; see `removal_parts`."""
-    return removal_parts(prepared, result, policy, years, values).leaves()
+    return removal_parts(prepared, result, policy, years, values).leaves(prepared)
 
 
 def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, years: tuple[int, ...], values: Floats) -> Parts:
@@ -114,7 +127,7 @@ def _accounts(frame: pd.DataFrame, central: Floats, policy: PolicySection) -> tu
     stays = (frame["transition"] == "remaining").to_numpy()
     if not policy.grass_weather:
         memo(living & stays & (frame["ecosystem"] == "grassland").to_numpy(), "grass_weather")
-    moved = ~stays & frame["estimated"].to_numpy(dtype=bool)
+    moved = ~stays & frame["estimated"].to_numpy(dtype=bool) & ~frame["validated"].to_numpy(dtype=bool)
     if policy.unvalidated_change == "none":
         memo(moved, "unvalidated_change")
     elif policy.unvalidated_change == "losses":
@@ -191,7 +204,7 @@ def _conversion(parts: Parts, prepared: Prepared, result: Result, policy: Policy
             {"zone": land["zone"], **{name: np.where(left, land[f"{name}_from"], land[f"{name}_to"]) for name in ("ecosystem", "land_class")}}
         )
         booked = _year_frame(keys, year, pool, "conversion", "converted").assign(
-            estimated=change.estimated[rows], reason=change.reason[rows], pair=rows
+            estimated=change.estimated[rows], reason=change.reason[rows], pair=rows, validated=land["validated"].to_numpy()
         )  # fmt: skip
         account, why = _accounts(booked, values[0], policy)
         parts.add(booked.assign(account=account, reason=np.where(why != "", why, booked["reason"])), values)
@@ -220,7 +233,8 @@ def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: Poli
     keys = land[["zone"]].assign(ecosystem=land["ecosystem_to"], land_class=land["land_class_to"])
     moved = converted(prepared.pairs)[rows]
     booked = _year_frame(keys, year, SOIL, "soil", "converted").assign(
-        transition=np.where(moved, "converted", "remaining"), soil_depth_cm=prepared.end_pools[SOIL].depth_cm[rows], estimated=True, reason="", pair=rows
+        transition=np.where(moved, "converted", "remaining"), soil_depth_cm=prepared.end_pools[SOIL].depth_cm[rows], estimated=True, reason="", pair=rows,
+        validated=land["validated"].to_numpy(),
     )  # fmt: skip
     account, why = _accounts(booked, values[0], policy)
     parts.add(booked.assign(account=account, reason=why), values)
@@ -248,7 +262,7 @@ def _marsh_methane(parts: Parts, prepared: Prepared, policy: PolicySection, year
         parts.add(frame, methane)
 
 
-def lookup_difference(years: pd.DataFrame, values: Floats, dates: tuple[int, ...]) -> Leaves:
+def lookup_difference(prepared: Prepared, years: pd.DataFrame, values: Floats, dates: tuple[int, ...]) -> Leaves:
     """The difference of two look-ups of a class table, kept apart and barred from offsets (ACCOUNTING 2).
 
     Parameters
@@ -268,4 +282,4 @@ def lookup_difference(years: pd.DataFrame, values: Floats, dates: tuple[int, ...
             component="net_change", gas="CO2", estimated=True, reason="unchanged_land_is_zero_by_construction",
         )  # fmt: skip
         parts.add(frame, (end - start) / (last - first) * C_TO_CO2)
-    return parts.leaves()
+    return parts.leaves(prepared)

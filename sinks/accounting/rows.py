@@ -115,7 +115,7 @@ class YearCells:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCells:
-    """Groups of land over an interval: zone, both dates, both codes and strata.
+    """Groups of land over an interval: zone, both dates, both codes and strata; ``validated`` where a sample has seen such change.
 
     ``start`` and ``end`` are the rows seen from the two dates; both use the same
     footprint, and the first date's density bins (ACCOUNTING 1).
@@ -146,7 +146,7 @@ def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -
 def pair_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -> PairCells:
     """The land of every zone and interval, and its rows by layer and bin as seen from both dates."""
     base = activity[activity["bin_layer"] == LAND_COVER].reset_index(drop=True)
-    frame = base[_PAIR_KEY].assign(area_ha=base["area_ha"].to_numpy())
+    frame = base[_PAIR_KEY].assign(area_ha=base["area_ha"].to_numpy(), validated=False)
     frame = _named(frame, strata, reading, "year_from", "land_from", "stratum_from", "_from")
     frame = _named(frame, strata, reading, "year_to", "land_to", "stratum_to", "_to")
     return PairCells(frame=frame, start=_side(activity, frame, "from"), end=_side(activity, frame, "to"))

@@ -5,7 +5,7 @@ use seen between two dates starts in equal parts in each year between them, and
 runs on in the intervals that follow.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -79,8 +79,6 @@ def _one_per_group(rows: Rows, groups: int) -> Rows:
 
 
 def _with_soil(rows: Rows, soil_names: NDArray[np.object_]) -> Rows:
-    from dataclasses import replace
-
     return replace(rows, soil=soil_names)
 
 
@@ -106,6 +104,12 @@ class SoilChain:
     known: Flags
     running: dict[tuple[int, int], Floats]
 
+    def times(self, scale: Floats, pairs: PairCells) -> "SoilChain":
+        """The chain on land of intervals that is so many times as large, (D or 1, groups)."""
+        first = pairs.frame["year_from"].to_numpy()
+        running = {key: change * scale[:, first == key[0]] for key, change in self.running.items()}
+        return replace(self, start=self.start * scale, end=self.end * scale, running=running)
+
 
 def soil_chain(
     years: YearCells, pairs: PairCells, year_soil: PoolCarbon, pair_soil: tuple[PoolCarbon, PoolCarbon], rate: SoilRate,
@@ -117,7 +121,7 @@ def soil_chain(
     ``lookup_difference``), while removals stay cohorts and the rest is revaluation.
     """
     draws = len(values)
-    looked_up = year_soil.terms.totals(values)
+    looked_up = year_soil.totals(values)
     mapped = np.char.startswith(year_soil.method.astype(str), "mapped")
     area = years.frame["area_ha"].to_numpy(dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -125,7 +129,7 @@ def soil_chain(
     fresh = np.where(mapped, 0.0, density)
     looked_up_again = year_soil.method == CLASS_TABLE
     added = fresh.copy()
-    base = [carbon.terms.totals(values) for carbon in pair_soil]
+    base = [carbon.totals(values) for carbon in pair_soil]
     base_mapped = [np.char.startswith(carbon.method.astype(str), "mapped") for carbon in pair_soil]
     start, end = np.zeros((draws, len(pairs.frame))), np.zeros((draws, len(pairs.frame)))
     known = np.zeros(len(pairs.frame), dtype=bool)

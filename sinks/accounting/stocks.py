@@ -72,6 +72,7 @@ def _plain(frame: pd.DataFrame, carbon: PoolCarbon) -> pd.DataFrame:
             "zero": zero,
             "included": carbon.included,
             "method": carbon.method,
+            "layer": carbon.layer,
         }
     )
 
@@ -86,16 +87,20 @@ def _aggregated(keys: pd.DataFrame, values: Floats, plain: pd.DataFrame) -> Leav
     frame = leaves.assign(
         area_ha=np.bincount(group, weights=plain["area_ha"], minlength=count),
         missing_ha=np.bincount(group, weights=plain["missing_ha"], minlength=count),
-        method=[_first(plain["method"].to_numpy()[rows]) for rows in rows_of(group, count)],
+        method=names_joined(group, plain["method"], count),
+        layers=names_joined(group, plain["layer"], count),
         value_flag=np.select([estimated, zero, included], ["V", "NO", "IE"], "NE"),
         reason=np.select([estimated, zero, included], ["", "no_carbon_counted", "litter_in_dead_wood"], "no_data_for_pool"),
     )
     return Leaves(frame=frame, values=total)
 
 
-def _first(methods: NDArray[np.object_]) -> str:
-    named = sorted({str(method) for method in methods if method})
-    return "+".join(named)
+def names_joined(group: NDArray[np.int64], names: pd.Series, count: int) -> NDArray[np.object_]:
+    """The distinct names of each group, sorted and joined by ``+``; empty where there are none."""
+    pairs = pd.DataFrame({"group": group, "name": names.to_numpy()})
+    pairs = pairs[pairs["name"] != ""].drop_duplicates().sort_values(["group", "name"])
+    joined = pairs.groupby("group")["name"].agg("+".join)
+    return joined.reindex(range(count), fill_value="").to_numpy(dtype=object)
 
 
 def group_rows(keys: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
@@ -106,10 +111,3 @@ def group_rows(keys: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
     group = keys.groupby(names, sort=True, dropna=False).ngroup().to_numpy(dtype=np.int64)
     first = np.unique(group, return_index=True)[1]
     return group, keys.iloc[first].reset_index(drop=True)
-
-
-def rows_of(group: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
-    """The rows of each group."""
-    order = np.argsort(group, kind="stable")
-    bounds = np.searchsorted(group[order], np.arange(count + 1))
-    return [order[bounds[number] : bounds[number + 1]] for number in range(count)]

@@ -10,7 +10,7 @@ mean and the standard error of those limits. For a triangle ``value`` is the mod
 A row without limits has no stated range, and an interval has to say so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +31,7 @@ CLIMATES = (
     "boreal", "cool_temperate_dry", "cool_temperate_moist", "warm_temperate_dry", "warm_temperate_moist", "polar_dry", "polar_moist",
 )  # fmt: skip
 SOILS = ("HAC", "LAC", "sandy", "spodic", "wetland", "organic")
-DISTRIBUTIONS = ("normal", "truncated_normal", "lognormal", "triangular", "uniform")
+DISTRIBUTIONS = ("normal", "truncated_normal", "lognormal", "triangular", "uniform", "beta")
 BOUNDED = ("triangular", "uniform")
 RANGE_KINDS = ("ci95", "two_se", "min_max")
 FILES = ("forest.csv", "grassland.csv", "wetland.csv", "soil.csv", "fire.csv", "gwp.csv", "respiration.csv", "bins.csv")
@@ -262,7 +262,17 @@ def _check_range(row: Mapping[str, object], place: str) -> list[Finding]:
         found.append(finding("E-FACTOR-02", place, low=low, value=value, high=high))
     if (row["range_kind"] == "min_max") != (row["distribution"] in BOUNDED):
         found.append(finding("E-FACTOR-10", place, range_kind=row["range_kind"], distribution=row["distribution"]))
+    if not found and row["distribution"] in _LIMITS and not _LIMITS[str(row["distribution"])](low, value, high):
+        found.append(finding("E-FACTOR-11", place, distribution=row["distribution"], value=value, low=low, high=high))
     return found
+
+
+_LIMITS: Mapping[str, Callable[[float, float, float], bool]] = {
+    "lognormal": lambda low, value, high: value != 0.0,
+    "truncated_normal": lambda low, value, high: value != 0.0,
+    "beta": lambda low, value, high: 0.0 < value < 1.0 and (high - low) ** 2 < 4.0 * value * (1.0 - value),
+}
+"""What a distribution can stand for: a beta is a share between 0 and 1, not wider than two values 0 and 1 would be."""
 
 
 def _check_words(row: Mapping[str, object], place: str) -> list[Finding]:
