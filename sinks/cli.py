@@ -24,6 +24,7 @@ VERBS = {
     "account": "sinks.commands.account",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
+    "accuracy": "sinks.commands.accuracy",
     "quantify": "sinks.commands.quantify",
     "methodology": "sinks.commands.methodology",
     "list": "sinks.commands.list",

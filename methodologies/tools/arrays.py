@@ -3,30 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from methodologies.contract import Array
+from sinks.equations.arrays import Places, counts, group_sums
 
-Places = NDArray[np.int64]
+__all__ = ["Places", "as_row", "counts", "distinct", "group_sums", "places", "total"]
 
 
 def places(names: Sequence[str], among: Sequence[str]) -> Places:
     """The place of each name among others, -1 where it is not there."""
     at = {name: place for place, name in enumerate(among)}
     return np.array([at.get(name, -1) for name in names], dtype=np.int64)
-
-
-def group_sums(values: Array, groups: Places, count: int) -> Array:
-    """Sums over the last axis by group, shape (..., count); groups below zero are left out, an empty group is 0."""
-    order = np.argsort(groups, kind="stable")
-    edges = np.searchsorted(groups[order], np.arange(count + 1))
-    ordered = values[..., order]
-    return np.stack([ordered[..., edges[group] : edges[group + 1]].sum(axis=-1) for group in range(count)], axis=-1)
-
-
-def counts(groups: Places, count: int) -> NDArray[np.int64]:
-    """How many members each group has."""
-    return np.bincount(groups[groups >= 0], minlength=count).astype(np.int64)
 
 
 def as_row(values: Array) -> Array:

@@ -10,6 +10,8 @@ from methodologies.contract import Array, Refusal
 from methodologies.dimensions import regression
 from methodologies.tools.arrays import as_row, counts, group_sums, total
 from methodologies.trace import equation
+from sinks.equations.arrays import group_moments
+from sinks.equations.plot_estimation import double_sample_spread, neyman_shares, neyman_size, regression_mean
 
 MOST_STEPS = 50
 
@@ -69,12 +71,12 @@ def sample_size(
     possible, half = total_area_ha / plot_area_ha, allowed * mean
     t, plots = t_start, 0
     for _ in range(MOST_STEPS):
-        exact = possible * t**2 * spread**2 / (possible * half**2 + t**2 * float((weights * deviations**2).sum()))
+        exact = neyman_size(weights, deviations, (half / t) ** 2, possible)
         if int(np.ceil(exact)) == plots:
             break
         plots = int(np.ceil(exact))
         t = float(t_quantile(probability, max(1, plots - len(weights))))
-    allotted = plots * weights * deviations / spread
+    allotted = plots * neyman_shares(weights, deviations)
     return SampleSize(
         plots=plots,
         by_stratum=tuple(max(least, int(np.ceil(one))) for one in allotted),
@@ -94,9 +96,8 @@ def plot_density(biomass: Array, carbon_fraction: Array, co2_per_carbon: Array, 
 @equation("dC_i", "tCO2e", "dC_i = A_i * mean of plots (b_p,2 - b_p,1)", "AR-TOOL14 Eq 3-4, 12")
 def stratum_change(area: Array, change: Array, strata: NDArray[np.int64]) -> Array:
     """Change of the strata [tCO2e] from changes at re-measured plots [tCO2e ha-1]."""
-    count = len(area)
-    sums = group_sums(change, strata, count)
-    return as_row(area) * sums / as_row(np.maximum(counts(strata, count), 1).astype(np.float64))
+    mean, _ = group_moments(change, strata, len(area))
+    return as_row(area) * mean
 
 
 @equation("SE_i", "tCO2e", "SE_i = A_i * s_i / sqrt(n_i), s_i^2 with n_i - 1", "AR-TOOL14 Eq 5-8, 13-17")
@@ -104,9 +105,7 @@ def stratum_standard_error(area: Array, change: Array, strata: NDArray[np.int64]
     """Standard error of the change of the strata [tCO2e], from the spread among their plots."""
     count = len(area)
     n = np.maximum(counts(strata, count), 2).astype(np.float64)
-    mean = group_sums(change, strata, count) / as_row(n)
-    deviation = change - mean[..., strata]
-    variance = group_sums(deviation**2, strata, count) / as_row(n - 1.0)
+    _, variance = group_moments(change, strata, count)
     return as_row(area) * np.sqrt(variance / as_row(n))
 
 
@@ -173,9 +172,7 @@ def double_sample_mean(measured: Array, auxiliary: Array, auxiliary_mean: Array)
     >>> round(float(double_sample_mean(np.array([10.0, 20.0, 30.0]), np.array([0.2, 0.3, 0.4]), 0.35)), 6)
     25.0
     """
-    centred = auxiliary - auxiliary.mean()
-    slope = (centred * (measured - measured.mean())).sum() / (centred**2).sum()
-    return measured.mean() + slope * (auxiliary_mean - auxiliary.mean())
+    return regression_mean(measured, auxiliary, auxiliary_mean)
 
 
 @equation("s_i^2", "(t d.m. ha-1)^2", "s_i^2 * (1 - (1 - alpha) * rho^2), alpha = n_sub / n_all", "AR-TOOL14 Eq 19")
@@ -187,7 +184,4 @@ def double_sample_variance(measured: Array, auxiliary: Array, sub_share: Array) 
     >>> round(float(double_sample_variance(np.array([10.0, 20.0, 30.0]), np.array([0.2, 0.3, 0.4]), 0.1)), 6)
     10.0
     """
-    centred, spread = auxiliary - auxiliary.mean(), measured - measured.mean()
-    correlation = (centred * spread).sum() ** 2 / ((centred**2).sum() * (spread**2).sum())
-    variance = (spread**2).sum() / (len(measured) - 1)
-    return variance * (1.0 - (1.0 - sub_share) * correlation)
+    return double_sample_spread(measured, auxiliary, sub_share)
