@@ -22,20 +22,23 @@ from aoi.grids import Tile, horizontal_crs
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from aoi.texts import LANGUAGES, current_language, text
 from sinks import tables
+from sinks.accounting.area_errors import AreaErrors, with_corrected_areas
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
 from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
+from sinks.accounting.monte_carlo import MonteCarlo
+from sinks.accounting.outcome import Account
 from sinks.accounting.pools import methods_of
-from sinks.accounting.removals import lookup_difference, removal_leaves
 from sinks.accounting.rows import Reading, pair_cells, year_cells
-from sinks.accounting.stocks import Leaves, stock_leaves
-from sinks.accounting.summary import groups_of_zones, summary, with_interval
-from sinks.accounting.terms import with_nan_column
+from sinks.accounting.sources_of_error import Evidence, assess
+from sinks.accounting.summary import groups_of_zones
+from sinks.accounting.with_intervals import tables_with_intervals
 from sinks.checking import check_activity, check_inputs, hash_inputs
 from sinks.config import LAND_COVER, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
+from sinks.evidence import evidence_of, settings_of
 from sinks.factors.table import FACTORS, FactorTable
 from sinks.layers.inputs import ancestors
 from sinks.layers.windows import Block, Engine, Progress, map_windows
@@ -50,10 +53,12 @@ from sinks.tabulate.activity import Activity, combine
 from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.partials import PartialStore
 from sinks.tabulate.tile import Plan, TileSums
-from sinks.uncertainty import design
 
 CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
-CODE_OF_ACCOUNTING = ("sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/uncertainty.py", "sinks/pipeline.py")
+CODE_OF_ACCOUNTING = (
+    "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
+    "sinks/pipeline.py",
+)  # fmt: skip
 """Code that decides what a stage makes: partial tables and results of other code are not taken up."""
 
 LEGEND_ROWS = Table(
@@ -74,16 +79,14 @@ STRATUM_ROWS = Table(
         Column(name="value", type="text", title_zh="取值", title_en="Value"),
     ),
 )  # fmt: skip
-INPUT_FILES = ("factors.csv", "legend.csv", "stratum_names.csv", "densities.csv", "settings.json")
+INPUT_FILES = ("factors.csv", "legend.csv", "stratum_names.csv", "densities.csv", "reference.csv", "members.csv", "settings.json")
 """What the folder ``inputs`` of a run holds; nothing else in it is touched."""
-SETTINGS = frozenset({"years", "base_year", "layers", "mapped", "densities", "densities_depth_cm", "overrides", "policy"})
+SETTINGS = frozenset({"years", "base_year", "seed", "layers", "mapped", "densities", "densities_depth_cm", "overrides", "policy", "uncertainty"})
 """Settings without which a folder is not that of a run."""
 STAGED, STAGED_TABLES = ".inputs", ".tables"
 """Where the inputs of an accounting, and tables, wait until all of them are there: a run that stops leaves those of the last one."""
 STAGE = ".stage.json"
 """What the staged activity tables were made from."""
-MISSING_IN_STOCKS = ("area", "map", "model")
-MISSING_IN_REMOVALS = ("area", "map", "model", "between_date")
 
 
 def look(setup: Setup, progress: Progress | None = None) -> None:
@@ -366,6 +369,10 @@ def snapshot(setup: Setup) -> None:
     STRATUM_ROWS.write(STRATUM_ROWS.frame(strata), folder / "stratum_names.csv")
     if setup.densities is not None:
         tables.DENSITIES.write(setup.densities, folder / "densities.csv")
+    if setup.reference is not None:
+        tables.REFERENCE.write(setup.reference, folder / "reference.csv")
+    if setup.members is not None:
+        tables.MEMBERS.write(setup.members, folder / "members.csv")
     config = setup.config
     write_json(
         folder / "settings.json",
@@ -382,6 +389,7 @@ def snapshot(setup: Setup) -> None:
             "mapped": {name: sorted(names) for name, names in mapped_ecosystems(config).items()},
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
+            "uncertainty": settings_of(config, setup.grid, setup.plan.lattice),
             "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
@@ -403,6 +411,8 @@ class Inventory:
     knowledge: Knowledge
     policy: PolicySection
     bins: NDArray[np.int64]
+    evidence: Evidence
+    areas: AreaErrors | None
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -414,6 +424,19 @@ class Inventory:
         """All dates, the base year among them."""
         base = self.settings["base_year"]
         return (*((base,) if base is not None else ()), *self.years)
+
+    @property
+    def account(self) -> Account:
+        """What is asked of the inventory."""
+        return Account(
+            prepared=self.prepared, policy=self.policy, years=self.years, dates=self.dates, class_table=bool(self.settings["densities"])
+        )  # fmt: skip
+
+    @property
+    def monte_carlo(self) -> MonteCarlo | None:
+        """How to draw; None where the run wants no draws."""
+        said = self.settings["uncertainty"]
+        return MonteCarlo(draws=said["draws"], seed=self.settings["seed"], sampling=said["sampling"]) if said["draws"] > 1 else None
 
 
 def read_inventory(out: Path) -> Inventory:
@@ -444,9 +467,13 @@ def read_inventory(out: Path) -> Inventory:
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
+    dated = frozenset(name for name, unit in knowledge.layers.items() if unit.dated)
+    evidence = evidence_of(inputs, tables_of(out), settings, prepared, dated)
+    prepared, areas = with_corrected_areas(prepared, evidence.samples)
     return Inventory(
         settings=settings, factors=factors, zones=tables.ZONES.read(tables_of(out) / "zones.csv"), prepared=prepared, knowledge=knowledge,
         policy=PolicySection.model_validate(settings["policy"]), bins=by_year["bin"].to_numpy(dtype=np.int64),
+        evidence=evidence, areas=areas,
     )  # fmt: skip
 
 
@@ -525,7 +552,7 @@ def _settle_inputs(out: Path) -> None:
 
 def _account_key(out: Path) -> dict[str, Any]:
     files = [
-        *(tables_of(out) / f"{name}.csv" for name in ("activity_year", "activity_pair", "strata", "zones")),
+        *(tables_of(out) / f"{name}.csv" for name in ("activity_year", "activity_pair", "activity_lattice", "strata", "zones")),
         *(inputs_of(out) / name for name in sorted(INPUT_FILES)),
     ]  # fmt: skip
     return {"code": code_hash(*CODE_OF_ACCOUNTING), **{path.name: file_sha256(path) for path in files if path.is_file()}}
@@ -533,22 +560,22 @@ def _account_key(out: Path) -> dict[str, Any]:
 
 def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
     """All result tables of an inventory."""
-    prepared = inventory.prepared
-    plan = design(inventory.factors, prepared.factor_rows())
-    result = evaluate(prepared, plan.values)
-    values = with_nan_column(plan.values)
-    all_stocks = stock_leaves(prepared.years, prepared.year_pools, result.stocks)
-    stocks = _of_years(all_stocks, inventory.years)
-    removals = removal_leaves(prepared, result, inventory.policy, inventory.years, values)
-    if inventory.settings["densities"]:
-        removals = _together(removals, _lookup_rows(inventory, all_stocks))
-    missing = {"stock_tC": MISSING_IN_STOCKS, "removal_tCO2e_per_year": MISSING_IN_REMOVALS}
+    assessed = assess(inventory.account, inventory.factors, inventory.evidence, inventory.areas)
+    prepared, central = inventory.prepared, assessed.central
+    with_errors = tables_with_intervals(
+        assessed, inventory.factors, inventory.evidence.known(), inventory.monte_carlo, groups_of_zones(inventory.zones), tuple(inventory.zones["zone"])
+    )
     return {
-        tables.LAND_USE: land_use(prepared.pairs),
-        tables.STOCKS: with_interval(stocks, "stock_tC", MISSING_IN_STOCKS),
-        tables.REMOVALS: with_interval(removals, "removal_tCO2e_per_year", MISSING_IN_REMOVALS),
-        tables.BALANCE: balance(prepared, result, all_stocks),
-        tables.SUMMARY: summary(stocks, removals, groups_of_zones(inventory.zones), missing),
+        tables.LAND_USE: land_use(prepared, inventory.evidence.samples),
+        tables.STOCKS: with_errors.stocks,
+        tables.REMOVALS: with_errors.removals,
+        tables.BALANCE: balance(prepared, central.result, central.all_stocks),
+        tables.SUMMARY: with_errors.summary,
+        tables.COVARIANCE: with_errors.covariance,
+        tables.CONTRIBUTIONS: with_errors.contributions,
+        tables.TREND: with_errors.trend,
+        tables.KEY_CATEGORIES: with_errors.key_categories,
+        tables.CONVERGENCE: with_errors.convergence,
         tables.BIN_BOUNDS: _bounds(inventory),
         tables.FACTORS_USED: factor_rows(inventory),
     }
@@ -559,22 +586,6 @@ def _bounds(inventory: Inventory) -> pd.DataFrame:
     edges = {name: tuple(values) for name, values in inventory.settings["edges"].items()}
     found = bin_bounds(inventory.prepared.years, inventory.bins, edges, methods, inventory.knowledge)
     return found[found["year"].isin(inventory.years)]
-
-
-def _of_years(leaves: Leaves, years: tuple[int, ...]) -> Leaves:
-    rows = leaves.frame["year"].isin(years).to_numpy()
-    return Leaves(frame=leaves.frame[rows].reset_index(drop=True), values=leaves.values[:, rows])
-
-
-def _lookup_rows(inventory: Inventory, stocks: Leaves) -> Leaves:
-    known = (stocks.frame["value_flag"] == "V").to_numpy()
-    return lookup_difference(stocks.frame[known].reset_index(drop=True), stocks.values[:, known], inventory.dates)
-
-
-def _together(one: Leaves, other: Leaves) -> Leaves:
-    draws = max(len(one.values), len(other.values))
-    values = [np.broadcast_to(part.values, (draws, part.values.shape[1])) if len(part.values) == 1 else part.values for part in (one, other)]
-    return Leaves(frame=pd.concat([one.frame, other.frame], ignore_index=True), values=np.concatenate(values, axis=1))
 
 
 def factor_rows(inventory: Inventory) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
 from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
+from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
 from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid
 from sinks.layers.layer import Stack
@@ -82,6 +83,8 @@ class Setup:
     stratum_values: Mapping[str, Mapping[int, str]]
     densities: pd.DataFrame | None
     factors: FactorTable
+    reference: pd.DataFrame | None = None
+    members: pd.DataFrame | None = None
     policy: PolicySection = field(default_factory=PolicySection)
     findings: tuple[Finding, ...] = ()
     product: str = ""
@@ -122,6 +125,8 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     densities = gathered.take(lambda: _densities(config, folders), None)
     factors = gathered.take(lambda: _factors(config, folders), None)
     policy = gathered.take(lambda: (_policy(config, folders), []), None)
+    reference = gathered.take(lambda: read_reference(config, folders), None)
+    members = gathered.take(lambda: read_members(config, folders), None)
     gathered.stop()
     grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
     gathered.stop()
@@ -130,11 +135,12 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     gathered.stop()
     plan = _plan(config, stack, factors)
     gathered.add(_check_change(config))
+    gathered.add(check_uncertainty(config, grid, plan.lattice))
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
     return Setup(
         config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
-        grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors,
+        grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
         policy=policy, findings=tuple(gathered.findings), product=_product(config),
     )  # fmt: skip
 
@@ -185,6 +191,12 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
     """Every path of a configuration, and where it stands."""
     files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
     files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
+    files += [(layer.members, f"layers.{name}.members") for name, layer in config.layers.items() if layer.members]
+    if config.accuracy is not None:
+        matrix = config.accuracy.matrix or ()
+        named = [("matrix", one) for one in ([matrix] if isinstance(matrix, str) else matrix)]
+        named += [(key, one) for key, one in (("samples", config.accuracy.samples), ("areas", config.accuracy.areas)) if one]
+        files += [(text, f"accuracy.{key}") for key, text in named]
     sections = {"zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy}
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 

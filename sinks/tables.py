@@ -389,11 +389,26 @@ CONVERGENCE = Table(
     ),
 )  # fmt: skip
 
+REFERENCE = Table(
+    name="reference", title_zh="参考样本计数", title_en="Counted reference samples", row_per="sample, stratum, map class, reference class",
+    columns=(
+        _text("sample", "样本", "Sample", key=True, description="the file it came from"),
+        _text("stratum", "分层", "Stratum", key=True),
+        _text("map_class", "制图类别", "Class of the map", key=True),
+        _text("reference_class", "参考类别", "Class of the reference", key=True),
+        _decimal("count", "样本数", "Samples", "", minimum=0),
+        _decimal("weight", "权重和", "Sum of weights", "", minimum=0),
+        _decimal("squared_weight", "权重平方和", "Sum of squared weights", "", minimum=0),
+        _decimal("area_ha", "分层面积", "Area of the stratum", "ha", minimum=0, description="empty: the mapped area of the run"),
+    ),
+)  # fmt: skip
+
 ERROR_KINDS = ("factor", "area", "map", "model", "between_date")
 """What an interval can contain (ACCOUNTING 4)."""
 
 CONTRIBUTIONS = Table(
-    name="contributions", title_zh="不确定性来源", title_en="Contributions to uncertainty", row_per="zone, year, quantity, ecosystem, approach, source of error",
+    name="contributions", title_zh="不确定性来源", title_en="Contributions to uncertainty",
+    row_per="zone, year, quantity, ecosystem, approach, source of error",
     columns=(
         ZONE, YEAR, YEAR_FROM,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
@@ -408,7 +423,7 @@ CONTRIBUTIONS = Table(
 
 MEMBERS = Table(
     name="members", title_zh="模型成员", title_en="Members of a retrieval model",
-    row_per="layer, zone, date or interval, classes and strata at both dates, date of the value, member; a date alone has the same year, class and stratum twice",
+    row_per="layer, zone, date or interval, classes and strata at both dates, date of the value, member; a date alone has everything twice",
     columns=(
         _text("layer", "图层", "Layer", key=True, pattern=r"[a-z][a-z0-9_]*", description="the layer that the model predicts"),
         ZONE, YEAR_FROM,
@@ -424,7 +439,8 @@ MEMBERS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY, COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE,
     BIN_BOUNDS, FACTORS_USED, INPUTS,
 )  # fmt: skip
 

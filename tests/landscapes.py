@@ -42,6 +42,9 @@ VEGETATION = {
 PEAT = {1: "peat", 2: "no_peat"}
 STRATUM_CODES = {"climate": CLIMATES, "soil": SOILS, "vegetation_type": VEGETATION, "peat": PEAT}
 
+DRAWS = 40
+"""Draws of a run whose test says nothing of Monte Carlo."""
+
 Cells = Any
 """(height, width) cells, or a list of them: the files of a date that are averaged."""
 
@@ -189,6 +192,7 @@ def _write_run(landscape: Landscape, folder: Path, layers: Mapping[str, Any]) ->
         "run": run,
         "zones": {"file": "zones.gpkg", "code": "code", "name": "name", "parent": "parent"},
         "limits": {"missing_fraction": 1.0},
+        "uncertainty": {"draws": DRAWS},
         "layers": layers,
         "strata": {name: f"{name}_map" for name in landscape.strata},
     }

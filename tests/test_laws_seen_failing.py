@@ -25,7 +25,7 @@ from landscapes import (
 
 import aoi.coverage
 from sinks import pipeline, units
-from sinks.accounting import balance, change, inventory, removals, rows, soil_cohorts, summary
+from sinks.accounting import balance, change, inventory, outcome, removals, rows, soil_cohorts, summary, with_intervals
 from sinks.accounting.stocks import Leaves
 from sinks.layers import windows
 from sinks.layers.windows import Engine
@@ -86,32 +86,37 @@ def leave_out_dead_wood(patch):
 
 def call_marsh_grassland(patch):
     """A land class stands in an ecosystem that is not its own."""
-    plain = pipeline.stock_leaves
+    plain = outcome.stock_leaves
 
     def moved(*given):
         leaves = plain(*given)
         names = leaves.frame["ecosystem"].mask(leaves.frame["land_class"] == "marsh", "grassland")
         return Leaves(frame=leaves.frame.assign(ecosystem=names), values=leaves.values)
 
-    patch.setattr(pipeline, "stock_leaves", moved)
+    patch.setattr(outcome, "stock_leaves", moved)
 
 
 def unknown_soil_weighs_nothing(patch):
     """Land without soil factors is given soil of 0 t C."""
-    plain = pipeline.evaluate
+    plain = outcome.evaluate
 
     def emptied(*given):
         result = plain(*given)
         stocks = {pool: np.where(np.arange(values.shape[1]) % 2 == 0, np.nan, values) for pool, values in result.stocks.items()}
         return dataclasses.replace(result, stocks={**result.stocks, "soil_organic_carbon": stocks["soil_organic_carbon"]})
 
-    patch.setattr(pipeline, "evaluate", emptied)
+    patch.setattr(outcome, "evaluate", emptied)
 
 
 def call_ignorance_certainty(patch):
     """A standard error of 0 where none is known."""
-    plain = summary._errors
-    patch.setattr(summary, "_errors", lambda values: np.where(np.isnan(values[0]), np.nan, np.nan_to_num(plain(values))))
+    plain = with_intervals.interval_columns
+
+    def certain(suffix, central, *more):
+        columns = plain(suffix, central, *more)
+        return {name: np.where(np.isnan(central), np.nan, np.nan_to_num(one)) if name.startswith("se") else one for name, one in columns.items()}
+
+    patch.setattr(with_intervals, "interval_columns", certain)
 
 
 ACCOUNTING_LAWS = {
@@ -219,7 +224,7 @@ def the_later_date_weighs_more(patch):
 
 def soil_is_looked_up_again(patch):
     """The soil of a later date by its class."""
-    plain = pipeline.evaluate
+    plain = outcome.evaluate
 
     def again(prepared, values):
         carbon = prepared.year_pools["soil_organic_carbon"]
@@ -227,19 +232,20 @@ def soil_is_looked_up_again(patch):
         result = plain(prepared, values)
         return dataclasses.replace(result, stocks={**result.stocks, "soil_organic_carbon": looked_up})
 
-    patch.setattr(pipeline, "evaluate", again)
+    patch.setattr(outcome, "evaluate", again)
 
 
 def leagues_are_independent(patch):
     """The second league draws its factors the other way round."""
-    plain = pipeline.summary
+    plain = pipeline.assess
 
-    def turned(stocks, *more):
-        other = (stocks.frame["zone"] == "Z2").to_numpy()
-        values = np.where(other, 2 * stocks.values[:1] - stocks.values, stocks.values)
-        return plain(Leaves(frame=stocks.frame, values=values), *more)
+    def turned(*given):
+        found = plain(*given)
+        zones = np.concatenate([leaves.frame["zone"].to_numpy(dtype=object) for leaves in (found.central.stocks, found.central.removals)])
+        rows = np.where(zones == "Z2", -found.effects.rows, found.effects.rows)
+        return dataclasses.replace(found, effects=dataclasses.replace(found.effects, rows=rows))
 
-    patch.setattr(pipeline, "summary", turned)
+    patch.setattr(pipeline, "assess", turned)
 
 
 def classes_are_mixed_up(patch):

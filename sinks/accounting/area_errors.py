@@ -6,14 +6,14 @@ times these shares, so that they sum to the league. Labels of the form ``a>b`` a
 sample of change; areas at a date are then corrected by its margins.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sinks.accounting.inventory import Prepared
-from sinks.accounting.moves import AreaMoves
+from sinks.accounting.moves import AreaMoves, relative, with_areas
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,8 +31,8 @@ class AreaSample:
         What the sample is called: its file.
     labels : (C,) tuple of str
         Land classes or product codes, or pairs of them with ``>`` between.
-    counts : (H, C, C) float64
-        Samples of stratum h with map class i and reference class j.
+    counts, weights, squares : (H, C, C) float64
+        Samples of stratum h with map class i and reference class j; sums of their weights, and of the squares.
     areas : (H,) float64
         Area of each stratum, in any one unit.
     """
@@ -40,7 +40,20 @@ class AreaSample:
     name: str
     labels: tuple[str, ...]
     counts: Floats
+    weights: Floats
+    squares: Floats
     areas: Floats
+
+    @property
+    def shares_of_strata(self) -> Floats:
+        """Share of each stratum in the whole area, (H,)."""
+        return np.asarray(self.areas / self.areas.sum())
+
+    @property
+    def inside(self) -> Floats:
+        """Share of each cell in its stratum, (H, C, C); 0 for a stratum without a sample."""
+        total = self.weights.sum(axis=(1, 2))[:, None, None]
+        return np.asarray(relative(self.weights, np.broadcast_to(total, self.weights.shape)))
 
     @property
     def of_change(self) -> bool:
@@ -52,9 +65,14 @@ class AreaSample:
         seen = [label.split(CHANGE)[side] for label in self.labels]
         labels = tuple(dict.fromkeys(seen))
         place = np.asarray([labels.index(one) for one in seen])
-        counts = np.zeros((len(self.counts), len(labels), len(labels)))
-        np.add.at(counts, (slice(None), place[:, None], place[None, :]), self.counts)
-        return AreaSample(self.name, labels, counts, self.areas)
+        merged = []
+        for cells in (self.counts, self.weights, self.squares):
+            out = np.zeros((len(cells), len(labels), len(labels)))
+            for i, row in enumerate(place):
+                for j, column in enumerate(place):
+                    out[:, row, column] += cells[:, i, j]
+            merged.append(out)
+        return AreaSample(self.name, labels, merged[0], merged[1], merged[2], self.areas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +89,16 @@ def shares_of(sample: AreaSample) -> Shares:
 
     The share is the ratio of two stratified means, ``P_ij = p_ij / p_i.`` [Stehman2014];
     its error is linearised: each cell of the sample with c of n units in its stratum is one
-    effect ``W sqrt(c / (n (n - 1)))`` times its score less the stratum's mean score. Where the
+    effect ``W sqrt(c / (n (n - 1)))`` times its score less the stratum's mean score (with weights
+    ``W sqrt(n / (n - 1) sum w^2) / sum w``). Where the
     strata are the map classes the covariance is ``P_ij (d_jk - P_ik) / (n_i - 1)`` [Olofsson2014].
     A class without a sample is taken as mapped.
     """
-    weights = sample.areas / sample.areas.sum()
-    number = sample.counts.sum(axis=(1, 2))
+    weights, inside = sample.shares_of_strata, sample.inside
+    number, total = (cells.sum(axis=(1, 2)) for cells in (sample.counts, sample.weights))
+    joint = (weights[:, None, None] * inside).sum(axis=0)
+    mapped = joint.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        inside = np.where(number[:, None, None] > 0, sample.counts / number[:, None, None], 0.0)
-        joint = (weights[:, None, None] * inside).sum(axis=0)
-        mapped = joint.sum(axis=1)
         shares = np.where(mapped[:, None] > 0, joint / mapped[:, None], np.eye(len(mapped)))
     effects = []
     classes = len(mapped)
@@ -91,8 +109,8 @@ def shares_of(sample: AreaSample) -> Shares:
                 scores[i, j, i] = ((np.arange(classes) == j) - shares[i]) / mapped[i]
         mean = (inside[stratum][:, :, None, None] * scores).sum(axis=(0, 1))
         for i, j in zip(*np.nonzero(sample.counts[stratum]), strict=True):
-            count = sample.counts[stratum, i, j]
-            size = weights[stratum] * np.sqrt(count / (number[stratum] * (number[stratum] - 1.0)))
+            square = sample.squares[stratum, i, j] * number[stratum] / (number[stratum] - 1.0)
+            size = weights[stratum] * np.sqrt(square) / total[stratum]
             effects.append(size * (scores[i, j] - mean))
     return Shares(sample.labels, shares, np.array(effects) if effects else np.zeros((0, classes, classes)))
 
@@ -123,6 +141,15 @@ class AreaErrors:
     names: tuple[str, ...]
     effects: tuple[AreaMoves, ...]
     validated: NDArray[np.bool_]
+
+
+def with_corrected_areas(prepared: Prepared, samples: tuple[AreaSample, ...]) -> tuple[Prepared, AreaErrors | None]:
+    """The inventory on areas that reference samples correct; change that they have looked for is validated."""
+    if not samples:
+        return prepared, None
+    found = area_errors(prepared, list(samples))
+    marked = replace(prepared.pairs, frame=prepared.pairs.frame.assign(validated=found.validated))
+    return with_areas(replace(prepared, pairs=marked), found.central), found
 
 
 def area_errors(prepared: Prepared, samples: list[AreaSample]) -> AreaErrors:
@@ -173,10 +200,7 @@ def _margin_effects(whole: Shares, sample: AreaSample, margin: Shares, seen: Int
     ``P_ab = sum of p_i. P_ij / p_a.`` over transitions i seen as a and j seen as b; its
     effects are those of the P_ij, weighted in the same way, with the p_i. of the sample.
     """
-    weights = sample.areas / sample.areas.sum()
-    number = sample.counts.sum(axis=(1, 2))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mapped = (weights[:, None] * np.where(number[:, None] > 0, sample.counts.sum(axis=2) / number[:, None], 0.0)).sum(axis=0)
+    mapped = (sample.shares_of_strata[:, None] * sample.inside.sum(axis=2)).sum(axis=0)
     classes = len(margin.labels)
     total = np.bincount(seen, weights=mapped, minlength=classes)
     out = np.zeros((len(whole.effects), classes, classes))
@@ -213,16 +237,15 @@ def _ratios(frame: pd.DataFrame, place: Ints, keys: list[str], shares: Shares) -
 
 
 def adjusted_land_use(prepared: Prepared, sample: AreaSample) -> pd.DataFrame:
-    """Error-adjusted area and its standard error by zone, interval and transition, from a sample of change [ha]."""
+    """Error-adjusted area and its standard error by zone, interval and land classes, from a sample of change [ha]."""
     pairs = prepared.pairs.frame
-    shares = shares_of(sample)
-    place = _transition_labels(pairs, shares.labels)
-    mine = pairs[place >= 0].assign(place=place[place >= 0])
-    keys = ["zone", "year_from", "year_to"]
-    rows = []
-    for key, part in mine.groupby(keys):
-        area = np.bincount(part["place"], weights=part["area_ha"], minlength=len(shares.labels))
-        error = np.sqrt((np.einsum("i,kij->kj", area, shares.effects) ** 2).sum(axis=0))
-        for number in np.flatnonzero(area > 0):
-            rows.append((*key, *shares.labels[number].split(CHANGE), float(area @ shares.shares[:, number]), float(error[number])))
-    return pd.DataFrame(rows, columns=[*keys, "land_from", "land_to", "area_adjusted_ha", "se_ha"])
+    place = _transition_labels(pairs, sample.labels)
+    ratio, moved = _ratios(pairs, place, ["zone", "year_from", "year_to"], shares_of(sample))
+    area = pairs["area_ha"].to_numpy(dtype=np.float64) * ratio[0]
+    keys = ["zone", "year_from", "year_to", "land_class_from", "land_class_to"]
+    mine = pairs.loc[place >= 0, keys].rename(columns={"land_class_from": "land_from", "land_class_to": "land_to"}).reset_index(drop=True)
+    group = mine.groupby(list(mine.columns), sort=True).ngroup().to_numpy()
+    effects = (area * (moved[1:] - 1.0))[:, place >= 0]
+    rows = mine.groupby(list(mine.columns), sort=True).size().reset_index()[list(mine.columns)]
+    error = np.sqrt(sum((np.bincount(group, weights=one, minlength=len(rows)) ** 2 for one in effects), np.zeros(len(rows))))
+    return rows.assign(area_adjusted_ha=np.bincount(group, weights=area[place >= 0], minlength=len(rows)), se_ha=error)

@@ -140,8 +140,8 @@ def _covariance(
     blocks = _blocks(lattice, per)
     per_unit = _per_unit(prepared, cases)
     dates = sorted(set(lattice["year_from"]) | set(lattice["year_to"]))
-    fields = [_fields(zone, moved, responses, cases, per_unit, blocks, dates) for zone in sorted({str(one) for one in responses.zone[moved]})]
-    fields = [one for one in fields if one is not None]
+    zones = sorted({str(one) for one in responses.zone[moved]} & set(blocks.by_zone))
+    fields = [_fields(zone, moved, responses, cases, per_unit, blocks, dates) for zone in zones]
     place = {int(result): number for number, result in enumerate(moved)}
     out = np.zeros((len(moved), len(moved)))
     between = np.full((len(dates), len(dates)), rho_dates)
@@ -223,10 +223,8 @@ class _Fields:
 
 def _fields(
     zone: str, moved: Ints, responses: Responses, cases: Cases, per_unit: tuple[pd.Series, pd.Series], blocks: _Blocks, dates: Sequence[int]
-) -> _Fields | None:  # fmt: skip
-    frame = blocks.by_zone.get(zone)
-    if frame is None:
-        return None
+) -> _Fields:
+    frame = blocks.by_zone[zone]
     results = moved[responses.zone[moved] == zone]
     groups = frame[_KEYS].drop_duplicates().reset_index(drop=True)
     number = pd.MultiIndex.from_frame(groups).get_indexer(pd.MultiIndex.from_frame(frame[_KEYS]))
@@ -243,7 +241,7 @@ def _fields(
                 sums = frame[f"sum_se_{side}"].to_numpy()[mine]
                 _add_at(weights, per_group[:, number[mine], place] * sums, cell[mine])
         windows.append(Window(top, left, weights.reshape(len(results), *shape)))
-    squares = np.stack([np.bincount(number, weights=frame[name], minlength=len(groups)) for name in _SUMS[2:]], axis=1)
+    squares = np.stack([np.bincount(number, weights=frame[name], minlength=len(groups)) for name in _SUMS[2:]], axis=1).astype(np.float64)
     order = {date: place for place, date in enumerate(dates)}
     date_of = np.stack([groups[f"year_{side}"].map(order).to_numpy(dtype=np.int64) for side in ("from", "to")], axis=1)
     return _Fields(results, tuple(windows), per_group, squares, date_of)

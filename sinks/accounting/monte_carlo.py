@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ _MOST_LEAF_VALUES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class MonteCarlo:
     """How many draws, from which seed, in which way."""
 
     draws: int
@@ -56,7 +57,7 @@ class Draws:
 
 
 def draw(
-    account: Account, factors: FactorTable, moved: Ints, effects: Effects, members: Sequence[Ints], stocks: int, plan: Plan
+    account: Account, factors: FactorTable, moved: Ints, effects: Effects, members: Sequence[Ints], stocks: int, plan: MonteCarlo
 ) -> Draws:  # fmt: skip
     """Draws of all leaves and of sums of them.
 
@@ -94,7 +95,7 @@ def draw(
     return Draws(_drawn(leaves), sums)
 
 
-def _normal(effects: Effects, plan: Plan) -> Floats:
+def _normal(effects: Effects, plan: MonteCarlo) -> Floats:
     parts = [
         normal_draws(f"{source.kind}:{source.name}", int((effects.owner == number).sum()), plan.seed, plan.draws, plan.sampling)
         for number, source in enumerate(effects.sources)
@@ -115,7 +116,7 @@ def _with_effects(results: Floats, added: Floats, stocks: int) -> Floats:
 def _sums(drawn: Floats, flat: Ints, starts: NDArray[np.int64]) -> Floats:
     """Sums of rows (n, D) by lists of rows; 0 for an empty list."""
     out = np.zeros((len(starts) - 1, drawn.shape[1]))
-    for number, (begin, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for number, (begin, stop) in enumerate(pairwise(starts)):
         if stop > begin:
             out[number] = drawn[flat[begin:stop]].sum(axis=0)
     return out

@@ -122,7 +122,8 @@ def pool_carbon(rows: Rows, land: NDArray[np.object_], area: Floats, pool: str, 
         if pool == "soil_organic_carbon":
             depth[inside] = method.depth_cm(knowledge)
     return PoolCarbon(
-        terms=Terms.of(groups, batches), area=out_area, missing=missing, estimated=estimated, dated=dated & estimated, method=method_of, layer=layer_of, depth_cm=depth,
+        terms=Terms.of(groups, batches), area=out_area, missing=missing, estimated=estimated, dated=dated & estimated, method=method_of,
+        layer=layer_of, depth_cm=depth,
         included=pool == "litter" and "dead_wood" in knowledge.densities and not estimated.any(),
     )  # fmt: skip
 

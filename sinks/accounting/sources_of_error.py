@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sinks.accounting.area_errors import AreaErrors, AreaSample, area_errors
+from sinks.accounting.area_errors import AreaErrors, AreaSample
 from sinks.accounting.errors import AREA, BETWEEN_DATE, FACTOR, MAP, MODEL, Effects, Source
 from sinks.accounting.intervals import Known
 from sinks.accounting.inventory import Prepared
@@ -30,6 +30,8 @@ class Evidence:
 
     Parameters
     ----------
+    correlation_km, rho_dates : float
+        Distance at which map errors are correlated by 1/e; their correlation at one place between two dates.
     lattice : DataFrame, optional
         `sinks.tables.ACTIVITY_LATTICE`.
     grid : LatticeGrid, optional
@@ -41,17 +43,16 @@ class Evidence:
     dated : frozenset of str
         Layers with values for each date.
     samples : tuple of AreaSample
-    correlation_km, rho_dates : float
     """
 
+    correlation_km: float
+    rho_dates: float
     lattice: pd.DataFrame | None = None
     grid: LatticeGrid | None = None
     members: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     biases: Mapping[str, float] = field(default_factory=dict)
     dated: frozenset[str] = frozenset()
     samples: tuple[AreaSample, ...] = ()
-    correlation_km: float = 100.0
-    rho_dates: float = 0.0
 
     def known(self) -> Known:
         """Which errors are known."""
@@ -78,19 +79,14 @@ class Assessed:
     moved: NDArray[np.int64]
 
 
-def with_corrected_areas(account: Account, samples: tuple[AreaSample, ...]) -> tuple[Account, AreaErrors | None]:
-    """The inventory on areas that reference samples correct; change that they have looked for is validated."""
-    if not samples:
-        return account, None
-    found = area_errors(account.prepared, list(samples))
-    pairs = account.prepared.pairs
-    prepared = replace(account.prepared, pairs=replace(pairs, frame=pairs.frame.assign(validated=found.validated)))
-    return replace(account, prepared=with_areas(prepared, found.central)), found
+def assess(account: Account, factors: FactorTable, evidence: Evidence, areas: AreaErrors | None) -> Assessed:
+    """Central leaves and the effects of every known source of error on them.
 
-
-def assess(account: Account, factors: FactorTable, evidence: Evidence) -> Assessed:
-    """Central leaves and the effects of every known source of error on them."""
-    account, areas = with_corrected_areas(account, evidence.samples)
+    Parameters
+    ----------
+    areas : AreaErrors, optional
+        By what the inventory's areas are corrected already, and the errors of that.
+    """
     plan = design(factors, account.prepared.factor_rows())
     by_factor = outcome(account, plan.values)
     work = _Work(account, factors, evidence, by_factor)

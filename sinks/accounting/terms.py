@@ -167,9 +167,9 @@ def _by_multipliers(batch: Batch, values: Floats, varies: NDArray[np.bool_]) -> 
         return batch.group, np.broadcast_to(base, (len(values), len(batch.group)))
     unique, place = np.unique(np.stack([batch.group, *multipliers], axis=1), axis=0, return_inverse=True)
     sums = np.bincount(place.reshape(-1), weights=base[0], minlength=len(unique))
-    result = np.broadcast_to(sums, (len(values), len(unique)))
+    result = np.broadcast_to(sums.astype(np.float64), (len(values), len(unique)))
     for number in range(1, unique.shape[1]):
-        result = result * values[:, unique[:, number]]
+        result = np.asarray(result * values[:, unique[:, number]])
     return unique[:, 0], result
 
 

@@ -140,7 +140,9 @@ def _ranked(part: pd.DataFrame) -> pd.DataFrame:
     ranks = np.argsort(np.argsort(-shares, kind="stable"), kind="stable")
     cumulative = np.cumsum(np.sort(shares)[::-1])
     key = cumulative[ranks] - shares < KEY_SHARE / 100.0
-    return part.assign(rank=ranks + 1, share=significant(shares), cumulative_share=significant(cumulative[ranks]), share_of_uncertainty=significant(weighted), key=key)
+    return part.assign(
+        rank=ranks + 1, share=significant(shares), cumulative_share=significant(cumulative[ranks]), share_of_uncertainty=significant(weighted), key=key
+    )  # fmt: skip
 
 
 def convergence_rows(frame: pd.DataFrame, draws: Draws, wholes: Sequence[str]) -> pd.DataFrame:

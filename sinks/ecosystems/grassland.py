@@ -20,7 +20,7 @@ from sinks.equations import bins, grassland
 from sinks.units import G_PER_M2_TO_T_PER_HA
 
 
-def herb_carbon_of_bins(area: np.ndarray, total: np.ndarray, total_sq: np.ndarray, coefficient: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+def herb_carbon_of_bins(area: np.ndarray, total: np.ndarray, total_sq: np.ndarray, exponent: np.ndarray, coefficient: np.ndarray) -> np.ndarray:
     """Carbon of herbs [t C] from the sums of NDVI in a bin: the equation at the bin's mean with its second-order term.
 
     Below zero the equation gives nothing: water and bare ground carry no herbs.
@@ -37,15 +37,15 @@ _SMALL = np.finfo(np.float64).tiny
 
 HERBS = Equation(
     id="ndvi_biomass_carbon", function=herb_carbon_of_bins, text="C = A * (a * m^b + a * b * (b - 1) * m^(b - 2) * var / 2) / 100",
-    amounts=("A [ha]", "sum A*NDVI", "sum A*NDVI^2"), factors=("ndvi_biomass_coefficient", "ndvi_biomass_exponent"), linear=False,
-    degrees=(0, 1, 2),
+    amounts=("A [ha]", "sum A*NDVI", "sum A*NDVI^2"), factors=("ndvi_biomass_exponent", "ndvi_biomass_coefficient"), linear=False,
+    multipliers=1, degrees=(0, 1, 2),
 )  # fmt: skip
 HERB_ROOTS = Equation(
     id="ndvi_roots_carbon",
-    function=lambda area, total, total_sq, coefficient, exponent, ratio: (
-        herb_carbon_of_bins(area, total, total_sq, coefficient, exponent) * ratio
+    function=lambda area, total, total_sq, exponent, coefficient, ratio: (
+        herb_carbon_of_bins(area, total, total_sq, exponent, coefficient) * ratio
     ),
-    text="C = C_AG(NDVI) * R", amounts=HERBS.amounts, factors=(*HERBS.factors, "root_shoot_ratio"), linear=False, multipliers=1,
+    text="C = C_AG(NDVI) * R", amounts=HERBS.amounts, factors=(*HERBS.factors, "root_shoot_ratio"), linear=False, multipliers=2,
     degrees=HERBS.degrees,
 )  # fmt: skip
 
@@ -56,14 +56,14 @@ def _sums(rows: Rows) -> tuple[np.ndarray, ...]:
 
 def _herbs(rows: Rows, knowledge: Knowledge) -> list[Batch]:
     rows = rows.where(rows.area > 0)
-    factors = knowledge.factor("ndvi_biomass_coefficient", rows), knowledge.factor("ndvi_biomass_exponent", rows)
+    factors = knowledge.factor("ndvi_biomass_exponent", rows), knowledge.factor("ndvi_biomass_coefficient", rows)
     return [Batch(HERBS, rows.group, _sums(rows), factors)]
 
 
 def _herb_roots(rows: Rows, knowledge: Knowledge) -> list[Batch]:
     rows = rows.where(rows.area > 0)
     factors = (
-        knowledge.factor("ndvi_biomass_coefficient", rows), knowledge.factor("ndvi_biomass_exponent", rows),
+        knowledge.factor("ndvi_biomass_exponent", rows), knowledge.factor("ndvi_biomass_coefficient", rows),
         knowledge.factor("root_shoot_ratio", rows),
     )  # fmt: skip
     return [Batch(HERB_ROOTS, rows.group, _sums(rows), factors)]

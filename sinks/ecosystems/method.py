@@ -114,15 +114,19 @@ DRY_MATTER = Equation(
     amounts=("B [t d.m.]",), factors=("carbon_fraction",), multipliers=1, degrees=(1,),
 )  # fmt: skip
 CARBON = Equation(id="carbon", function=lambda carbon: np.asarray(carbon)[None, :], text="C = C", amounts=("C [t C]",), factors=(), degrees=(1,))
-CO2 = Equation(id="carbon_from_co2", function=lambda mass: carbon_of_co2(np.asarray(mass)[None, :]), text="C = m * 12/44", amounts=("m [t CO2]",), factors=(), degrees=(1,))
+CO2 = Equation(
+    id="carbon_from_co2", function=lambda mass: carbon_of_co2(np.asarray(mass)[None, :]), text="C = m * 12/44", amounts=("m [t CO2]",), factors=(),
+    degrees=(1,),
+)  # fmt: skip
 ROOTS_OF_DRY_MATTER = Equation(
     id="roots_from_dry_matter",
     function=lambda mass, ratio, fraction: biomass.carbon_from_dry_matter(biomass.belowground_biomass(mass, ratio), fraction),
     text="C = B * R * CF", amounts=("B [t d.m.]",), factors=("root_shoot_ratio", "carbon_fraction"), multipliers=2, degrees=(1,),
 )  # fmt: skip
 ROOTS_OF_CARBON = Equation(
-    id="roots_from_carbon", function=biomass.belowground_biomass, text="C_BG = C_AG * R", amounts=("C_AG [t C]",), factors=("root_shoot_ratio",), multipliers=1, degrees=(1,)
-)
+    id="roots_from_carbon", function=biomass.belowground_biomass, text="C_BG = C_AG * R", 
+    amounts=("C_AG [t C]",), factors=("root_shoot_ratio",), multipliers=1, degrees=(1,)
+)  # fmt: skip
 CURVE_AMOUNTS = ("A [ha]", "B [t d.m.]", "b [t d.m. ha-1]", "sum A*B*b", "sum A*b^2")
 ROOTS_BY_CURVE = Equation(
     id="roots_from_curve",

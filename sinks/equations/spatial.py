@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 NEGLIGIBLE = 1e-3
 """Correlation beyond whose distance pairs of blocks are left out."""
 _NEAR = 2
-_POINTS = 8
+_POINTS = 2**3
 
 
 def correlation(distance_km: Floats, length_km: float) -> Floats:
@@ -67,7 +67,7 @@ class Window:
 
     def spread(self, kernel: Floats) -> "Window":
         """The weights convolved with correlations by offset: what each block of a larger rectangle has in common with the sums."""
-        n, height, width = self.weights.shape
+        _, height, width = self.weights.shape
         tall, wide = kernel.shape
         shape = height + tall - 1, width + wide - 1
         fast = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
