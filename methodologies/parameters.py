@@ -6,7 +6,6 @@ source, or the run stops and names it; one marked ``optional`` may stay unknown.
 ``species`` is the key of a plant in `methodologies/species.csv`.
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import triang
 
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.table import Column, Table, decode
@@ -23,7 +21,8 @@ from methodologies.contract import Array
 from methodologies.dimensions import quantity, unit_of
 from methodologies.trace import Origins
 from sinks.factors.resolver import Resolver, central, standard_error
-from sinks.factors.table import BOUNDED, FACTORS, SOURCES, USER_TAG, FactorTable, check_factors
+from sinks.factors.table import FACTORS, SOURCES, USER_TAG, FactorTable, check_factors
+from sinks.uncertainty import factor_draws
 from sinks.units import C_TO_CO2, KG_TO_T, M2_TO_HA
 
 Floats = NDArray[np.float64]
@@ -202,33 +201,11 @@ def with_overrides(table: ParameterTable, text: str, where: str) -> ParameterTab
 
 
 def draws_of(table: FactorTable, count: int, seed: int) -> Floats:
-    """Values of all factors, shape (1 + count, factors): the central values, then draws.
-
-    Each factor is drawn once, from a generator of its own id, so that another
-    factor changes no draw. A normal or truncated normal is cut at zero where the
-    source's range is above zero; a lognormal keeps its mean; one without a range stays.
-    """
-    values = np.repeat(central(table), 1 + count, axis=0)
-    errors_of = standard_error(table)
-    for row in range(len(table)):
-        if count and errors_of[row] > 0:
-            generator = np.random.default_rng([seed, zlib.crc32(str(table.id[row]).encode())])
-            values[1:, row] = _drawn(table, row, float(errors_of[row]), generator, count)
-    return values
-
-
-def _drawn(table: FactorTable, row: int, error: float, generator: np.random.Generator, count: int) -> Floats:
-    mean, low, high = float(table.value[row]), float(table.low[row]), float(table.high[row])
-    kind = table.distribution[row]
-    if kind in BOUNDED:
-        if kind == "uniform":
-            return generator.uniform(low, high, count)
-        return np.asarray(triang.ppf(generator.uniform(size=count), (mean - low) / (high - low), low, high - low))
-    if kind == "lognormal":
-        spread = np.log1p((error / mean) ** 2)
-        return np.asarray(generator.lognormal(np.log(mean) - spread / 2.0, np.sqrt(spread), count))
-    drawn = generator.normal(mean, error, count)
-    return np.maximum(drawn, 0.0) if low > 0 else drawn
+    """Values of all factors, shape (1 + count, factors): the central values, then draws by (seed, id); one without a range stays."""
+    if not count:
+        return central(table)
+    moved = np.flatnonzero(standard_error(table) > 0)
+    return np.concatenate([central(table), factor_draws(table, moved, seed, count, "plain")])
 
 
 class DrawnParameters:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr, ndtri
 
-from sinks.factors.resolver import central, one_at_a_time, standard_error
+from sinks.factors.resolver import central, mode_of_triangle, one_at_a_time, standard_error
 from sinks.factors.table import FactorTable
 
 Floats = NDArray[np.float64]
@@ -100,8 +100,10 @@ def factor_draws(table: FactorTable, moved: Ints, seed: int, count: int, samplin
     """Values of all factors per draw, (count, factors); those that are not moved stay central.
 
     Normal and lognormal keep ``value`` as their mean and the standard error of
-    the stated range (METHODOLOGIES 3.8); a truncated normal does not change sign; of a
-    triangle ``value`` is the mode; a beta has ``value`` as its mean.
+    the stated range (METHODOLOGIES 3.8); a truncated normal does not change sign. A
+    triangle has ``value`` as its mean, and where no triangle on the range has, a beta
+    distribution on the range with that mean and a sixth of the width as its standard
+    deviation stands for it.
     """
     errors = standard_error(table)
     values = np.repeat(central(table), count, axis=0)
@@ -128,9 +130,13 @@ def _lognormal(u: Floats, value: float, error: float, low: float, high: float) -
 
 
 def _triangular(u: Floats, value: float, error: float, low: float, high: float) -> Floats:
-    split = (value - low) / (high - low)
-    rising = low + np.sqrt(u * (high - low) * (value - low))
-    return np.where(u < split, rising, high - np.sqrt((1.0 - u) * (high - low) * (high - value)))
+    mode = float(mode_of_triangle(np.asarray(low), np.asarray(value), np.asarray(high)))
+    width = high - low
+    if np.isnan(mode):
+        return low + width * _beta(u, (value - low) / width, error / width, low, high)
+    split = (mode - low) / width
+    rising = low + np.sqrt(u * width * (mode - low))
+    return np.where(u < split, rising, high - np.sqrt((1.0 - u) * width * (high - mode)))
 
 
 def _uniform(u: Floats, value: float, error: float, low: float, high: float) -> Floats:

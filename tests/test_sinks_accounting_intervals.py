@@ -14,11 +14,14 @@ CF, R, DEAD, LITTER = 0.48, 0.23, 0.08, 2.9
 
 
 def spread(id: str) -> float:
-    """Standard deviation of a factor that the source gives as a triangle of low, value and high."""
+    """Standard deviation of a factor that the source gives as low, mean and high: of the triangle, or a sixth where no triangle has the mean."""
     table = FactorTable.shipped()
     row = np.flatnonzero(table.id == id)[0]
     assert (table.distribution[row], table.range_kind[row]) == ("triangular", "min_max")
-    a, c, b = table.low[row], table.value[row], table.high[row]
+    a, mean, b = table.low[row], table.value[row], table.high[row]
+    c = 3 * mean - a - b
+    if not a <= c <= b:
+        return float((b - a) / 6)
     return float(np.sqrt((a * a + b * b + c * c - a * b - a * c - b * c) / 18))
 
 

@@ -283,10 +283,13 @@ def test_standard_errors_by_kind_of_range(table: FactorTable) -> None:
 def test_triangle_moments_against_scipy(table: FactorTable) -> None:
     from scipy.stats import triang
 
-    row = int(np.flatnonzero(table.id == "root_shoot_ratio.boreal.agb_lt_75")[0])
-    low, mode, high = table.low[row], table.value[row], table.high[row]
-    oracle = triang((mode - low) / (high - low), loc=low, scale=high - low).std()
-    assert standard_error(table)[row] == pytest.approx(oracle)
+    row = int(np.flatnonzero(table.id == "root_shoot_ratio.temperate_broadleaf.agb_75_150")[0])
+    low, mean, high = table.low[row], table.value[row], table.high[row]
+    oracle = triang((3 * mean - 2 * low - high) / (high - low), loc=low, scale=high - low)
+    assert oracle.mean() == pytest.approx(mean)
+    assert standard_error(table)[row] == pytest.approx(oracle.std())
+    skewed = int(np.flatnonzero(table.id == "litter_carbon.arbor_forest")[0])
+    assert standard_error(table)[skewed] == pytest.approx((21.3 - 0.2) / 6)  # 2.9 is the mean of no triangle from 0.2 to 21.3
 
 
 def test_one_at_a_time_moves_one_factor_per_row(table: FactorTable) -> None:

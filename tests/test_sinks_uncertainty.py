@@ -32,6 +32,7 @@ DISTRIBUTIONS = {
     "truncated_normal": {"value": 3.0, "low": 1.5, "high": 4.5, "range_kind": "ci95"},
     "lognormal": {"value": 3.0, "low": 0.5, "high": 5.5, "range_kind": "two_se"},
     "triangular": {"value": 3.0, "low": 1.0, "high": 7.0, "range_kind": "min_max"},
+    "outer third": {"value": 2.9, "low": 0.2, "high": 21.3, "range_kind": "min_max", "distribution": "triangular"},
     "uniform": {"value": 3.0, "low": 1.0, "high": 5.0, "range_kind": "min_max"},
     "beta": {"value": 0.3, "low": 0.1, "high": 0.5, "range_kind": "two_se"},
 }
@@ -50,7 +51,11 @@ def frozen(name: str):
         sigma2 = np.log(1 + (error / value) ** 2)
         return stats.lognorm(np.sqrt(sigma2), scale=value * np.exp(-sigma2 / 2))
     if name == "triangular":
-        return stats.triang((value - low) / (high - low), low, high - low)
+        return stats.triang((3 * value - 2 * low - high) / (high - low), low, high - low)
+    if name == "outer third":
+        mean = (value - low) / (high - low)
+        size = mean * (1 - mean) * 36 - 1
+        return stats.beta(mean * size, (1 - mean) * size, low, high - low)
     if name == "uniform":
         return stats.uniform(low, high - low)
     size = value * (1 - value) / error**2 - 1
@@ -61,7 +66,7 @@ def frozen(name: str):
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_draws_follow_their_distribution(name, sampling):
     """Kolmogorov-Smirnov against scipy's own distribution; mean and spread are those of the row."""
-    table = table_of({"id": "a", "distribution": name, **DISTRIBUTIONS[name]})
+    table = table_of({"id": "a", "distribution": name} | DISTRIBUTIONS[name])
     drawn = factor_draws(table, np.array([0]), 7, COUNT, sampling)[:, 0]
     assert stats.kstest(drawn, frozen(name).cdf).statistic < (1.2 / COUNT if sampling == "stratified" else 0.014)
     assert drawn.mean() == pytest.approx(frozen(name).mean(), rel=0.01)

@@ -171,15 +171,29 @@ def standard_error(table: FactorTable) -> Floats:
 
     A 95 % interval is 2 x 1.959964 standard errors wide, ``two_se`` limits stand two
     to either side, and limits of the literature give the standard deviation of their
-    triangle (``value`` is the mode) or uniform distribution.
+    triangle (``value`` is its mean, see `mode_of_triangle`) or uniform distribution.
     """
-    low, mode, high = table.low, table.value, table.high
+    low, mode, high = table.low, mode_of_triangle(table.low, table.value, table.high), table.high
     width = high - low
     squares = low**2 + mode**2 + high**2 - low * mode - low * high - mode * high
-    triangle = np.sqrt(np.maximum(0.0, squares) / 18.0)
+    triangle = np.where(np.isnan(mode), width / SIXTH, np.sqrt(np.maximum(0.0, squares) / 18.0))
     bounded = np.where(table.distribution == "uniform", width / np.sqrt(12.0), triangle)
     kinds = [table.range_kind == kind for kind in ("ci95", "two_se", "min_max")]
     return np.select(kinds, [width / (2.0 * _Z95), width / 4.0, bounded], default=np.nan)
+
+
+SIXTH = 6.0
+"""A range is so many standard deviations wide where nothing but its ends and its mean is known (the convention of PERT [Malcolm1959])."""
+
+
+def mode_of_triangle(low: Floats, value: Floats, high: Floats) -> Floats:
+    """The mode of the triangle from low to high whose mean is value; NaN where there is none, because value lies in an outer third.
+
+    Tables of defaults give a mean with the range of the studies behind it; taken as the
+    mode, 2.9 (0.2 to 21.3) would be 8.1 on average (DECISIONS 50).
+    """
+    mode = 3.0 * value - low - high
+    return np.where((mode >= low) & (mode <= high), mode, np.nan)
 
 
 def one_at_a_time(table: FactorTable, rows: ArrayLike) -> Floats:

@@ -6,7 +6,7 @@ them, so that what a source gives once is one row and, in a draw, one number.
 
 ``low`` and ``high`` are the limits of the source. A source that states more than
 100 % gives a low below zero; the distribution is then lognormal, with ``value`` as its
-mean and the standard error of those limits. For a triangle ``value`` is the mode.
+mean and the standard error of those limits. For a triangle, too, ``value`` is the mean.
 A row without limits has no stated range, and an interval has to say so.
 """
 
