@@ -3,7 +3,7 @@
 import pytest
 from coverage_study import coverage, study
 
-FEW, MANY = 40, 600
+FEW, MANY = 40, 500
 
 
 def test_intervals_contain_the_truth(tmp_path):

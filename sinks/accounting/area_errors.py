@@ -3,7 +3,7 @@
 The sample says of each map class which share of it is what in truth. One sample of the
 region is one draw that all leagues share: adjusted areas are the mapped ones of a league
 times these shares, so that they sum to the league. Labels of the form ``a>b`` are of a
-sample of change; areas at a date are then corrected by its margins.
+sample of change; areas at a date are then the sums of the adjusted transitions.
 """
 
 from dataclasses import dataclass, replace
@@ -59,20 +59,6 @@ class AreaSample:
     def of_change(self) -> bool:
         """Whether the sample is one of change."""
         return any(CHANGE in label for label in self.labels)
-
-    def margin(self, side: int) -> "AreaSample":
-        """The sample of change seen from one date."""
-        seen = [label.split(CHANGE)[side] for label in self.labels]
-        labels = tuple(dict.fromkeys(seen))
-        place = np.asarray([labels.index(one) for one in seen])
-        merged = []
-        for cells in (self.counts, self.weights, self.squares):
-            out = np.zeros((len(cells), len(labels), len(labels)))
-            for i, row in enumerate(place):
-                for j, column in enumerate(place):
-                    out[:, row, column] += cells[:, i, j]
-            merged.append(out)
-        return AreaSample(self.name, labels, merged[0], merged[1], merged[2], self.areas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,42 +159,43 @@ def area_errors(prepared: Prepared, samples: list[AreaSample]) -> AreaErrors:
         validated |= place >= 0
         of_year = np.ones((len(moved), len(years)))
         if not of_class:
-            central, of_year = _margins(years, sample, len(moved))
+            central, of_year = _of_dates(prepared, sample, ratio, moved)
             year = year * central
         found.append((sample.name, AreaMoves(of_year, moved)))
     return AreaErrors(AreaMoves(year, pair), tuple(name for name, _ in found), tuple(moves for _, moves in found), validated)
 
 
-def _margins(years: pd.DataFrame, sample: AreaSample, cases: int) -> tuple[Floats, Floats]:
-    """Areas at dates from a sample of change: the first date by its from-side, later dates by its to-side."""
-    first = (years["year"] == years["year"].min()).to_numpy()
-    central, moved = np.ones((1, len(years))), np.ones((cases, len(years)))
-    whole = shares_of(sample)
-    for side, mine in ((0, first), (1, ~first)):
-        margin = sample.margin(side)
-        shares = shares_of(margin)
-        seen = [margin.labels.index(label.split(CHANGE)[side]) for label in sample.labels]
-        same = Shares(shares.labels, shares.shares, _margin_effects(whole, sample, shares, np.asarray(seen)))
-        ratio, each = _ratios(years, labels_of(years, "", "class", shares.labels), ["zone", "year"], same)
-        central[:, mine], moved[:, mine] = ratio[:, mine], each[:, mine]
-    return central, moved
+def _of_dates(prepared: Prepared, sample: AreaSample, ratio: Floats, moved: Floats) -> tuple[Floats, Floats]:
+    """Adjusted over mapped area of classes at dates, from adjusted transitions: the first date by what left, later ones by what arrived.
 
-
-def _margin_effects(whole: Shares, sample: AreaSample, margin: Shares, seen: Ints) -> Floats:
-    """The effects of a sample of change on the shares of classes at one date, in the same order as those on change.
-
-    ``P_ab = sum of p_i. P_ij / p_a.`` over transitions i seen as a and j seen as b; its
-    effects are those of the P_ij, weighted in the same way, with the p_i. of the sample.
+    Returns
+    -------
+    ((1, year groups), (1 + k, year groups)) float64
     """
-    mapped = (sample.shares_of_strata[:, None] * sample.inside.sum(axis=2)).sum(axis=0)
-    classes = len(margin.labels)
-    total = np.bincount(seen, weights=mapped, minlength=classes)
-    out = np.zeros((len(whole.effects), classes, classes))
-    for i, row in enumerate(seen):
-        if total[row] > 0:
-            for j, column in enumerate(seen):
-                out[:, row, column] += whole.effects[:, i, j] * mapped[i] / total[row]
-    return out
+    years, pairs = prepared.years.frame, prepared.pairs.frame
+    name = "" if all(part.isdigit() for label in sample.labels for part in label.split(CHANGE)) else "land_class"
+    first = int(pairs["year_from"].min())
+    area = pairs["area_ha"].to_numpy(dtype=np.float64)
+    central, effects = np.ones((1, len(years))), np.ones((len(moved), len(years)))
+    for side in ("from", "to"):
+        keys = pd.MultiIndex.from_arrays([pairs["zone"], pairs[f"year_{side}"], pairs[f"{name or 'land'}_{side}"]])
+        mine = pd.MultiIndex.from_arrays([years["zone"], years["year"], years[name or "class"]])
+        group, distinct = pd.factorize(keys)
+        at = pd.Index(distinct).get_indexer(mine)
+        held = (at >= 0) & ((years["year"] == first) if side == "from" else (years["year"] != first)).to_numpy()
+        count = len(distinct)
+        mapped, adjusted, *each = (
+            np.bincount(group, weights=one, minlength=count).astype(np.float64) for one in (area, area * ratio[0], *(area * ratio[0] * case for case in moved))
+        )
+        central[0, held] = _over(adjusted, mapped)[at[held]]
+        effects[:, held] = _over(np.stack(each), adjusted)[:, at[held]]
+    return central, effects
+
+
+def _over(part: Floats, whole: Floats) -> Floats:
+    """Quotients, 1 where there is nothing to divide by."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / whole, 1.0)
 
 
 def _transition_labels(pairs: pd.DataFrame, labels: tuple[str, ...]) -> Ints:
