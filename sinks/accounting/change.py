@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sinks.accounting.pools import PoolCarbon
 from sinks.accounting.rows import UNKNOWN, PairCells
+from sinks.accounting.terms import zeroed
 from sinks.equations import soil
 
 Floats = NDArray[np.float64]
@@ -99,10 +100,10 @@ def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals:
         Herbs of land that becomes grassland or wetland are there at once.
     """
     moved = converted(cells)
-    begin, finish = (np.nan_to_num(one) for one in totals)
+    begin, finish = (zeroed(one) for one in totals)
     grows = moved & end.estimated & ~end.dated & (cells.frame["ecosystem_to"] == "forest").to_numpy()
     unknown_growth = grows & np.isnan(young[0])
-    finish = np.where(grows & ~unknown_growth, np.minimum(finish, np.nan_to_num(young)), finish)
+    finish = np.where(grows & ~unknown_growth, np.minimum(finish, zeroed(young)), finish)
     finish = np.where(moved & start.estimated, finish * _share_of_known_start(start, end), finish)
     stays = ~moved & start.dated & end.dated
     estimated = np.where(moved, start.estimated & ~unknown_growth, stays)
@@ -137,7 +138,7 @@ def dead_matter_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, tot
     transition_years : (D, 1) float64
     """
     moved = converted(cells)
-    begin, finish = (np.nan_to_num(one) for one in totals)
+    begin, finish = (zeroed(one) for one in totals)
     begin, finish = _on_common_land(begin, finish, start, end)
     first, last = (cells.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
     share = soil.mean_cohort_years(first, last, first, last, transition_years) / transition_years

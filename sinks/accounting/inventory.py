@@ -135,7 +135,7 @@ def marsh_methane_terms(rows: Rows, groups: int, knowledge: Knowledge) -> Terms:
 def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
     """The inventory for factor values (D, factors)."""
     values = with_nan_column(factor_values)
-    transition = values[:, [prepared.transition_row]]
+    transition = _once(values[:, [prepared.transition_row]])
     pairs = prepared.pairs
     chain = soil_chain(
         prepared.years, pairs, prepared.year_pools[SOIL], (prepared.start_pools[SOIL], prepared.end_pools[SOIL]), prepared.rate, values, transition
@@ -154,6 +154,11 @@ def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
         stocks=stocks, changes=changes, entries=only_inventoried(joined(parts)), chain=chain,
         year_growth={pool: terms.totals(values) for pool, terms in prepared.year_growth.items()},
     )  # fmt: skip
+
+
+def _once(values: Floats) -> Floats:
+    """A column of draws, (1, 1) where it is the same in all of them."""
+    return values[:1] if (values == values[0]).all() else values
 
 
 def _corrected_area(prepared: Prepared) -> Floats:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sinks.accounting.inventory import Prepared
 from sinks.accounting.moves import LayerSums, Moves
-from sinks.equations.spatial import Window, block_correlation, low_rank, reach_of
+from sinks.equations.spatial import Window, block_correlation, independent_rows, low_rank, reach_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -139,25 +139,28 @@ def _covariance(
     per = grid.per_block(length_km)
     blocks = _blocks(lattice, per)
     per_unit = _per_unit(prepared, cases)
-    dates = sorted(set(lattice["year_from"]) | set(lattice["year_to"]))
+    dates = [int(one) for one in np.union1d(lattice["year_from"].to_numpy(), lattice["year_to"].to_numpy())]
     zones = sorted({str(one) for one in responses.zone[moved]} & set(blocks.by_zone))
     fields = [_fields(zone, moved, responses, cases, per_unit, blocks, dates) for zone in zones]
-    place = {int(result): number for number, result in enumerate(moved)}
     out = np.zeros((len(moved), len(moved)))
     between = np.full((len(dates), len(dates)), rho_dates)
     np.fill_diagonal(between, 1.0)
-    for one in fields:
+    for number, one in enumerate(fields):
         height, width = grid.height_km * per[0], one.width_km(grid, per)
         kernel = block_correlation(height, width, length_km, reach_of(length_km, height, width, blocks.most))
         within = float(kernel[kernel.shape[0] // 2, kernel.shape[1] // 2])
-        mine = [place[int(result)] for result in one.results]
-        spread = [window.spread(kernel) for window in one.dates]
-        for other in fields:
-            its = [place[int(result)] for result in other.results]
-            for number, first in enumerate(spread):
-                for second, window in enumerate(other.dates):
-                    if between[number, second] != 0.0:
-                        out[np.ix_(mine, its)] += between[number, second] * first.dot(window)
+        spread = [field.window.spread(kernel) for field in one.dates]
+        for other in fields[number:]:
+            found = np.zeros((len(one.results), len(other.results)))
+            for first, (wide, field) in enumerate(zip(spread, one.dates, strict=True)):
+                for second, its in enumerate(other.dates):
+                    if between[first, second] != 0.0:
+                        found += between[first, second] * (field.coefficients @ wide.dot(its.window) @ its.coefficients.T)
+            mine, theirs = (np.searchsorted(moved, each.results) for each in (one, other))
+            out[np.ix_(mine, theirs)] += found
+            if other is not one:
+                out[np.ix_(theirs, mine)] += found.T
+        mine = np.searchsorted(moved, one.results)
         out[np.ix_(mine, mine)] += (1.0 - within) * one.alone(between)
     return (out + out.T) / 2.0, moved
 
@@ -192,6 +195,20 @@ def _blocks(lattice: pd.DataFrame, per: tuple[int, int]) -> _Blocks:
 
 
 @dataclass(frozen=True, slots=True)
+class _Field:
+    """The errors of a date in the results of a zone: independent fields, and the coefficients (n, r) that make all of them."""
+
+    window: Window
+    coefficients: Floats
+
+    @classmethod
+    def of(cls, row: int, column: int, weights: Floats, shape: tuple[int, int]) -> "_Field":
+        """From the weights (n, height x width)."""
+        places, coefficients = independent_rows(weights)
+        return cls(Window(row, column, weights[places].reshape(len(places), *shape)), coefficients)
+
+
+@dataclass(frozen=True, slots=True)
 class _Fields:
     """What the results of one zone make of the errors in blocks, by date.
 
@@ -200,14 +217,14 @@ class _Fields:
     """
 
     results: Ints
-    dates: tuple[Window, ...]
+    dates: tuple[_Field, ...]
     per_group: Floats
     squares: Floats
     date_of: Ints
 
     def width_km(self, grid: LatticeGrid, per: tuple[int, int]) -> float:
         """Width of a block in the middle of the zone."""
-        window = self.dates[0]
+        window = self.dates[0].window
         rows = np.arange(window.row * per[0], (window.row + window.weights.shape[1]) * per[0])
         return float(grid.widths_km[np.clip(rows, 0, len(grid.widths_km) - 1)].mean()) * per[1]
 
@@ -240,7 +257,7 @@ def _fields(
             if mine.any():
                 sums = frame[f"sum_se_{side}"].to_numpy()[mine]
                 _add_at(weights, per_group[:, number[mine], place] * sums, cell[mine])
-        windows.append(Window(top, left, weights.reshape(len(results), *shape)))
+        windows.append(_Field.of(top, left, weights, shape))
     squares = np.stack([np.bincount(number, weights=frame[name], minlength=len(groups)) for name in _SUMS[2:]], axis=1).astype(np.float64)
     order = {date: place for place, date in enumerate(dates)}
     date_of = np.stack([groups[f"year_{side}"].map(order).to_numpy(dtype=np.int64) for side in ("from", "to")], axis=1)

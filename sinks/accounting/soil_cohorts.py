@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sinks.accounting.change import holes
 from sinks.accounting.pools import PoolCarbon
 from sinks.accounting.rows import PairCells, Rows, YearCells
+from sinks.accounting.terms import zeroed
 from sinks.config import LAND_COVER
 from sinks.ecosystems.method import CLASS_TABLE, Knowledge
 from sinks.ecosystems.soil import WET_CLASSES, WET_SOIL, reference_factors
@@ -47,7 +48,7 @@ class SoilRate:
         """Change per hectare and year of transition, (D, groups) [t C ha-1 yr-1]; 0 where nothing is known."""
         before = soil.soil_carbon(*(values[:, factor] for factor in self.factors_from))
         after = soil.soil_carbon(*(values[:, factor] for factor in self.factors_to))
-        return np.where(self.changed & self.known, np.nan_to_num(soil.annual_soil_change(before, after, transition_years)), 0.0)
+        return np.where(self.changed & self.known, zeroed(soil.annual_soil_change(before, after, transition_years)), 0.0)
 
     def factor_rows(self) -> Ints:
         """Rows of the factor table in use."""
@@ -143,7 +144,7 @@ def soil_chain(
         carried = _take(added, places["from"][rows])
         ground = np.where(base_mapped[0][rows], base[0][:, rows], 0.0)
         known[rows] = ~np.isnan(carried[0]) & usable[rows]
-        start[:, rows] = np.nan_to_num(ground + carried * hectares) * known[rows]
+        start[:, rows] = zeroed(ground + carried * hectares) * known[rows]
         cohort = soil.mean_cohort_years(interval.first, interval.last, interval.first, interval.last, transition_years)
         end[:, rows] = start[:, rows] + per_hectare[:, rows] * hectares * cohort * known[rows]
         running.update(_running(pairs, interval, per_hectare, known, transition_years))
@@ -223,7 +224,7 @@ def _carry_on(
     rest = np.maximum(0.0, whole - hectares)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_known = np.where(hectares > 0, carbon / hectares, np.nan)
-        of_all = (carbon + rest * np.nan_to_num(fresh)) / whole
+        of_all = (carbon + rest * zeroed(fresh)) / whole
     added[:, mine] = np.where(np.isnan(fresh), of_known, of_all)[:, mine]
 
 

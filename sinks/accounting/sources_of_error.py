@@ -59,7 +59,7 @@ class Evidence:
         layers: frozenset[str] = frozenset()
         in_part: dict[str, frozenset[str]] = {}
         if self.lattice is not None:
-            layers = frozenset(self.lattice["layer"])
+            layers = frozenset(self.lattice["layer"].unique())
             holes = self.lattice[self.lattice["missing_ha"] > 0]
             in_part = {str(layer): frozenset(rows["zone"]) for layer, rows in holes.groupby("layer")}
         return Known(
@@ -134,7 +134,7 @@ class _Work:
         if evidence.lattice is None or evidence.grid is None:
             return []
         out = []
-        for layer in sorted(set(evidence.lattice["layer"])):
+        for layer in sorted(evidence.lattice["layer"].unique()):
             rows = evidence.lattice[evidence.lattice["layer"] == layer]
             cases = cases_of(rows, layer)
             changes = self.of_moves(cases.moves(self.account.prepared, LayerSums.of(self.account.prepared, layer))) / STEP

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_matrix
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -175,11 +176,14 @@ def _by_multipliers(batch: Batch, values: Floats, varies: NDArray[np.bool_]) -> 
 
 def sum_by(group: Ints, values: Floats, groups: int) -> Floats:
     """Sums of columns (D, n) by group (n,), (D, groups); NaN is passed over."""
-    out = np.zeros((len(values), groups))
     if not len(group):
-        return out
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    out[:, ordered[starts]] = np.add.reduceat(np.nan_to_num(values[:, order]), starts, axis=1)
+        return np.zeros((len(values), groups))
+    ones = csc_matrix((np.ones(len(group)), (np.arange(len(group)), group)), shape=(len(group), groups))
+    return np.asarray(zeroed(values) @ ones)
+
+
+def zeroed(values: Floats) -> Floats:
+    """Values with 0 where they are missing."""
+    out = np.array(values, dtype=np.float64)
+    out[np.isnan(out)] = 0.0
     return out

@@ -67,6 +67,8 @@ class Window:
 
     def spread(self, kernel: Floats) -> "Window":
         """The weights convolved with correlations by offset: what each block of a larger rectangle has in common with the sums."""
+        if not len(self.weights):
+            return self
         _, height, width = self.weights.shape
         tall, wide = kernel.shape
         shape = height + tall - 1, width + wide - 1
@@ -80,7 +82,7 @@ class Window:
         top, left = max(self.row, other.row), max(self.column, other.column)
         bottom = min(self.row + self.weights.shape[1], other.row + other.weights.shape[1])
         right = min(self.column + self.weights.shape[2], other.column + other.weights.shape[2])
-        if bottom <= top or right <= left:
+        if bottom <= top or right <= left or not len(self.weights) or not len(other.weights):
             return np.zeros((len(self.weights), len(other.weights)))
         mine, its = (
             one.weights[:, top - one.row : bottom - one.row, left - one.column : right - one.column].reshape(len(one.weights), -1)
@@ -89,23 +91,41 @@ class Window:
         return np.asarray(mine @ its.T)
 
 
+def independent_rows(rows: Floats, tolerance: float = 1e-12) -> tuple[NDArray[np.int64], Floats]:
+    """Rows (r,) of which all others are sums, and the coefficients (n, r): fields of pools that follow one map are few.
+
+    The rows are the pivots of a Cholesky factor of ``rows @ rows.T``.
+    """
+    gram = rows @ rows.T
+    places = _pivots(gram, tolerance)[1]
+    if not len(places):
+        return places, np.zeros((len(rows), 0))
+    coefficients = np.linalg.solve(gram[np.ix_(places, places)], gram[places]).T
+    return places, np.asarray(coefficients)
+
+
 def low_rank(covariance: Floats, tolerance: float = 1e-10) -> Floats:
     """Independent effects (k, n) with ``effects.T @ effects`` near the covariance: its pivoted Cholesky factor.
 
     Stops where what is left of every variance is less than ``tolerance`` of the sum of
     all; small negative eigenvalues, from blocks that were taken as points, are left out so.
     """
-    left = np.diag(covariance).astype(np.float64).copy()
+    return _pivots(covariance, tolerance)[0]
+
+
+def _pivots(matrix: Floats, tolerance: float) -> tuple[Floats, NDArray[np.int64]]:
+    """Rows of the pivoted Cholesky factor, (k, n), and the pivots, (k,)."""
+    left = np.diag(matrix).astype(np.float64).copy()
     limit = tolerance * float(left.sum())
-    rows: list[Floats] = []
-    while len(rows) < len(left):
+    rows = np.zeros((len(left), len(left)))
+    places: list[int] = []
+    while len(places) < len(left):
         pivot = int(left.argmax())
         if left[pivot] <= limit:
             break
-        row = covariance[pivot].astype(np.float64).copy()
-        for one in rows:
-            row -= one[pivot] * one
-        row /= np.sqrt(left[pivot])
-        rows.append(row)
+        done = rows[: len(places)]
+        row = (matrix[pivot] - done[:, pivot] @ done) / np.sqrt(left[pivot])
+        rows[len(places)] = row
+        places.append(pivot)
         left -= row * row
-    return np.array(rows) if rows else np.zeros((0, len(left)))
+    return rows[: len(places)], np.asarray(places, dtype=np.int64)
