@@ -113,7 +113,8 @@ class _Work:
                 leaf.parts.append(Part(title, value, note=text("explain.soil_chain", year=self.inventory.dates[0])))
             else:
                 terms = self._terms(carbon.terms, group)
-                leaf.parts.append(Part(title, float(sum(term["value"] for term in terms)), terms))
+                scale = 1.0 if carbon.scale is None else float(carbon.scale[0, group])
+                leaf.parts.append(Part(title, scale * float(sum(term["value"] for term in terms)), terms, note=_corrected(scale)))
         return leaf
 
     def removal_leaf(self, row: dict[str, Any]) -> Leaf:
@@ -162,7 +163,8 @@ class _Work:
         ]
         years = int(entry["year"] - entry["year_from"]) if entry["approach"] == "stock_difference" else int(land["year_to"] - land["year_from"])
         note = text("explain.change", change=f"{value / C_TO_CO2 * years:.6f}", years=years, value=f"{value:.3f}")
-        return Part(title, value, terms, note=note)
+        scale = 1.0 if prepared.pair_area is None or entry["transition"] != "converted" else float(prepared.pair_area[0, entry["pair"]])
+        return Part(title, value, terms, note="; ".join(filter(None, (_corrected(scale), note))))
 
     def _terms(self, terms: Terms, group: Any) -> list[dict[str, Any]]:
         return [self._term(batch, number) for batch in terms.of_group(int(group)) for number in range(len(batch.group))]
@@ -195,6 +197,11 @@ class _Work:
             "id": str(factors.id[row]), "value": float(factors.value[row]), "unit": str(factors.unit[row]),
             "source": factors.citation(row), "locator": str(factors.locator[row]), "tag": str(factors.tag[row]), "verified": bool(factors.verified[row]),
         }  # fmt: skip
+
+
+def _corrected(scale: float) -> str:
+    """That a reference sample has corrected the area, and by how much; nothing where it has not."""
+    return "" if scale == 1.0 else text("explain.area_corrected", ratio=f"{scale:.6f}")
 
 
 def _leaf(row: dict[str, Any], table: Any, value: str, unit: str) -> Leaf:

@@ -4,10 +4,11 @@ import laws
 import numpy as np
 import pandas as pd
 import pytest
-from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Lattice, Recomputed, cells, computed, tiling_zones, write
+from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Lattice, Recomputed, cells, computed, finish, tiling_zones, write
 
 from aoi.findings import InputError
 from sinks import tables
+from sinks.explain import Asked, explain
 from sinks.setup import set_up
 
 LATTICE = Lattice(cell=1000.0, height=24, width=30)
@@ -330,6 +331,19 @@ def test_the_identity_of_the_balance_holds_on_corrected_areas(tmp_path):
     assert laws.balance_identity(done.exact("balance")) < 1e-6
     assert laws.transfers_cancel(done.exact("balance")) < 1e-6
     assert laws.balance_holds_removals(done.exact("balance"), done.table("removals")) < 0.01
+
+
+def test_explain_shows_by_what_an_area_was_corrected(tmp_path):
+    """The parts of a leaf add up to its number, and say what the sample multiplied."""
+    landscape = study(CHANGE_MATRIX)
+    run = finish(write(landscape, tmp_path))
+    for table in ("stocks", "removals"):
+        asked = Asked(zone="Z1", ecosystem="forest", year=2020, pool="aboveground_biomass")
+        leaves = [leaf for leaf in explain(run.out, asked, table) if leaf.flag == "V"]
+        assert leaves
+        for one in leaves:
+            assert one.sum_of_parts == pytest.approx(one.value, abs=6e-4)
+        assert any("校正" in part.note for one in leaves for part in one.parts), table
 
 
 # -- bad input ------------------------------------------------------------------------------------------------

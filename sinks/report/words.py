@@ -52,6 +52,7 @@ def summary_words(
 
 
 def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
+    given = settings["uncertainty"]
     dates = [settings["base_year"], *settings["years"]] if settings["base_year"] else list(settings["years"])
     return [
         say("dates", dates=", ".join(map(str, dates)), years=", ".join(map(str, settings["years"]))),
@@ -59,6 +60,9 @@ def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
         say(f"cells_{settings['cell_area']}", crs=settings["grid"]["crs"], width=settings["grid"]["width"], height=settings["grid"]["height"]),
         *(say("window", layer=layer, year=year, files=", ".join(files)) for layer, dates in settings["windows"].items() for year, files in dates.items()),
         say("history", year=dates[0]),
+        *([say("errors", correlation=f"{given['correlation_km']:g}", rho=f"{given['rho_dates']:g}", layers=", ".join(given["map_errors"]))]
+          if given["map_errors"] else []),
+        *([say("draws", draws=f"{given['draws']:,}", seed=settings["seed"], sampling=say(given["sampling"]))] if given["draws"] > 1 else []),
         say("policy", approach=say(settings["policy"]["removal_approach"]), change=say(f"change_{settings['policy']['unvalidated_change']}")),
     ]
 
@@ -133,7 +137,12 @@ def _tenths(tonnes: float) -> str:
 def _interval(row: Any, say: Any) -> str:
     if pd.isna(row["low"]):
         return ""
-    return say("bounds", low=_tenths(row["low"]), high=_tenths(row["high"]))
+    return say("bounds", low=_tenths(row["low"]), high=_tenths(row["high"]), kinds=_kinds(row["interval_contains"], say))
+
+
+def _kinds(words: str, say: Any) -> str:
+    """Kinds of error as words of the reader."""
+    return say("comma").join(say(f"error_{word}") for word in str(words).split("+"))
 
 
 def _zone_table(summary: pd.DataFrame, zones: pd.DataFrame, years: Sequence[int], say: Any, language: Language) -> list[str]:
