@@ -110,8 +110,12 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     InputError
         With all findings, when one of them stops the run.
     """
-    config, found = read_config(path)
-    folders = folders_of(config, path.resolve().parent, roots)
+    return set_up_config(*read_config(path), path.resolve().parent, roots, out)
+
+
+def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: Sequence[str] = (), out: Path | None = None) -> Setup:
+    """The same from a configuration that was read, in the folder ``base``."""
+    folders = folders_of(config, base, roots)
     gathered = _Gathered(found)
     out = out or gathered.take(lambda: _output(config, folders), None)
     zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))

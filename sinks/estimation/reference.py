@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import open_vector
 from aoi.table import Column, Table, decode
+from sinks.estimation.heads import renamed_head
 
 Floats = NDArray[np.float64]
 
@@ -206,12 +207,10 @@ def _plain_name(name: str) -> str:
 
 
 def _with_head(text: str, synonyms: Mapping[str, str]) -> str:
-    """The text of a CSV file with the names of its columns as they are declared."""
-    head, newline, rest = text.lstrip("\ufeff").partition("\n")
-    names = [name.strip().lower().replace(" ", "_") for name in next(csv.reader([head.rstrip("\r")]), [])]
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow([synonyms.get(name, name) for name in names])
-    return buffer.getvalue() + newline + rest
+    """The text of a CSV file with the names of its columns as they are declared, whatever their capitals and blanks."""
+    head = next(csv.reader([text.lstrip("\ufeff").partition("\n")[0].rstrip("\r")]), [])
+    plain = {name.strip(): name.strip().lower().replace(" ", "_") for name in head}
+    return renamed_head(text, {name: synonyms.get(other, other) for name, other in plain.items()})
 
 
 def _twice(names: Sequence[str], where: str) -> list[Finding]:
