@@ -168,7 +168,7 @@ def _plots(retrieval: Retrieval) -> tuple[Plots, list[Finding]]:
 def _complete(retrieval: Retrieval, plots: Plots, predictors: Floats) -> tuple[Plots, Floats, list[Finding]]:
     """Plots where every predictor has a value; the others are refused or left out, as the configuration says."""
     known = np.isfinite(predictors)
-    whole = known.all(axis=1)
+    whole: NDArray[np.bool_] = np.asarray(known.all(axis=1))
     if whole.all():
         return plots, predictors, []
     ids = [one for one, held in zip(plots.ids, whole, strict=True) if not held]

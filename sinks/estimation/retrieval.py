@@ -59,13 +59,13 @@ class Retrieval:
         return (LAND_COVER, *(layer for _, layer in self.run.plan.strata))
 
 
-def retrieval_of(path: Path, roots: Sequence[str] = (), *, years: tuple[int, ...] | None = None) -> Retrieval:
+def retrieval_of(path: Path, roots: Sequence[str] = (), *, of_plots: bool = False) -> Retrieval:
     """The retrieval of a run file.
 
     Parameters
     ----------
-    years : tuple of int, optional
-        Dates at which predictors are needed; those of the run by default.
+    of_plots : bool
+        Predictors are needed for the year of the plots; else for the dates of the run.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def retrieval_of(path: Path, roots: Sequence[str] = (), *, years: tuple[int, ...
         found.append(finding("E-RETR-09", f"{path.name}: layers.{plots.layer}", layer=plots.layer))
     elif (valid := valid_range(plots.layer, target)) is None:
         found.append(finding("E-RETR-10", f"{path.name}: layers.{plots.layer}.valid", layer=plots.layer))
-    dates = years or config.run.dates
+    dates = (plots.year,) if of_plots else config.run.dates
     found += _undated(config, dates, path.name)
     if found or target is None or valid is None:
         raise InputError(found)
