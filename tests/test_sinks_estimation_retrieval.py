@@ -209,9 +209,9 @@ def test_variogram_finds_a_length():
     lengths = []
     for _ in range(5):
         field = np.linalg.cholesky(25 * np.exp(-distance / 30) + 4 * np.eye(500)) @ rng.normal(size=500)
-        lengths.append(validation.variogram(distance, field, 12).length)
+        lengths.append(validation.variogram(distance, field, 12, 100).length)
     assert np.median(lengths) == pytest.approx(30, rel=0.5)
-    flat = validation.variogram(distance, rng.normal(size=500), 12)
+    flat = validation.variogram(distance, rng.normal(size=500), 12, 100)
     assert np.isnan(flat.length) or flat.nugget > 4 * flat.sill
 
 

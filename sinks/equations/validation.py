@@ -100,7 +100,7 @@ class Variogram:
     length: float
 
 
-def variogram(distance: Floats, residual: Floats, bins: int) -> Variogram:
+def variogram(distance: Floats, residual: Floats, bins: int, lengths: int) -> Variogram:
     """The variogram of residuals and an exponential model by least squares weighted with the number of pairs.
 
     Parameters
@@ -110,6 +110,8 @@ def variogram(distance: Floats, residual: Floats, bins: int) -> Variogram:
     residual : (n,)
     bins : int
         Classes of distance, of about as many pairs each.
+    lengths : int
+        How many lengths the model tries.
     """
     first, second = np.triu_indices(len(residual), 1)
     far, half = distance[first, second], 0.5 * (residual[first] - residual[second]) ** 2
@@ -123,14 +125,14 @@ def variogram(distance: Floats, residual: Floats, bins: int) -> Variogram:
     kept = number > 0
     mean = (np.bincount(place, far, len(number))[kept], np.bincount(place, half, len(number))[kept])
     middle, gamma, pairs = mean[0] / number[kept], mean[1] / number[kept], number[kept]
-    return Variogram(middle, gamma, pairs.astype(np.int64), *_exponential(middle, gamma, pairs.astype(np.float64)))
+    return Variogram(middle, gamma, pairs.astype(np.int64), *_exponential(middle, gamma, pairs.astype(np.float64), lengths))
 
 
-def _exponential(distance: Floats, gamma: Floats, pairs: Floats) -> tuple[float, float, float]:
+def _exponential(distance: Floats, gamma: Floats, pairs: Floats, lengths: int) -> tuple[float, float, float]:
     """Nugget, sill and length; lengths are tried from the nearest to the farthest class in equal ratios."""
     best, least = (float(np.average(gamma, weights=pairs)), 0.0, float("nan")), np.inf
     near = distance[distance > 0].min()
-    for length in np.geomspace(near, distance.max(), 100) if len(distance) > 3 else ():
+    for length in np.geomspace(near, distance.max(), lengths) if len(distance) > 3 else ():
         design = np.stack([np.ones(len(distance)), 1.0 - np.exp(-distance / length)], axis=1)
         nugget, sill = nonnegative_pair(design, gamma, pairs)
         misfit = float((pairs * (gamma - design @ np.array([nugget, sill])) ** 2).sum())

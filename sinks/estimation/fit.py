@@ -42,6 +42,7 @@ from sinks.provenance import content_hash, file_sha256, versions, write_json
 
 Floats = NDArray[np.float64]
 VARIOGRAM_CLASSES = 12
+VARIOGRAM_LENGTHS = 100
 FORMAT = 1
 """The form of ``model.json``."""
 
@@ -129,7 +130,7 @@ def fit_model(retrieval: Retrieval, progress: Callable[[int, int], None] | None 
         predicted[name] = cross_validated(recipe, predictors, plots.values, way, seed)
         ways[name] = _validated(plots.values, predicted[name], way, settings.coverage)
     models = _members(recipe, predictors, plots.values, blocks, seed, settings.members, progress)
-    far = variogram(distances_km(plots.longitude, plots.latitude, crs), predicted["spatial"] - plots.values, VARIOGRAM_CLASSES)
+    far = variogram(distances_km(plots.longitude, plots.latitude, crs), predicted["spatial"] - plots.values, VARIOGRAM_CLASSES, VARIOGRAM_LENGTHS)
     frame = _training(retrieval, plots, blocks, predictors, predicted)
     card = _card(retrieval, recipe, models, predictors, by_block, ways, far, frame)
     return Fit(
