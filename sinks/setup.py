@@ -189,7 +189,10 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
     """Every path of a configuration, and where it stands."""
     files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
     files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
-    sections = {"zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy}
+    sections = {
+        "zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy,
+        "plots": config.plots,
+    }  # fmt: skip
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 

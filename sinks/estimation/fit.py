@@ -130,7 +130,9 @@ def fit_model(retrieval: Retrieval, progress: Callable[[int, int], None] | None 
         predicted[name] = cross_validated(recipe, predictors, plots.values, way, seed)
         ways[name] = _validated(plots.values, predicted[name], way, settings.coverage)
     models = _members(recipe, predictors, plots.values, blocks, seed, settings.members, progress)
-    far = variogram(distances_km(plots.longitude, plots.latitude, crs), predicted["spatial"] - plots.values, VARIOGRAM_CLASSES, VARIOGRAM_LENGTHS)
+    far = variogram(
+        distances_km(plots.longitude, plots.latitude, crs), predicted["spatial"] - plots.values, VARIOGRAM_CLASSES, VARIOGRAM_LENGTHS
+    )
     frame = _training(retrieval, plots, blocks, predictors, predicted)
     card = _card(retrieval, recipe, models, predictors, by_block, ways, far, frame)
     return Fit(
