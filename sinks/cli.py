@@ -25,6 +25,7 @@ VERBS = {
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
     "accuracy": "sinks.commands.accuracy",
+    "sample": "sinks.commands.sample",
     "plots": "sinks.commands.plots",
     "retrieve": "sinks.commands.retrieve",
     "quantify": "sinks.commands.quantify",

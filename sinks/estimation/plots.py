@@ -1,6 +1,6 @@
 """Design-based estimates of every zone from field plots, with and without the map, and what small zones would need."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,7 @@ from sinks.equations.plot_estimation import (
     two_phase_regression,
     working_model,
 )
+from sinks.estimation.land import land_of
 from sinks.estimation.points import Plots, check_units, named, read_plots, values_at
 from sinks.layers.inputs import ancestors
 from sinks.setup import Setup
@@ -215,19 +216,12 @@ def _sample(setup: Setup, section: PlotSection) -> tuple[Sample, list[Finding]]:
 
 
 def _land_at(setup: Setup, year: int, plots: Plots) -> NDArray[np.object_]:
-    """The mapped land class at each plot, refined as in the accounting."""
-    reading, strata = setup.reading(), dict(setup.config.strata)
+    """The mapped land class at each plot."""
 
     def codes(layer: str) -> Ints:
         return values_at(setup.stack.layer(layer), year, setup.grid, plots.rows, plots.columns).astype(np.int64)
 
-    kinds = np.full(len(plots), "", dtype=object)
-    for name, pick in (("vegetation_type", None), ("peat", "peat")):
-        if name in strata:
-            named_codes: Mapping[int, str] = setup.stratum_values.get(name, {})
-            values = np.array([named_codes.get(int(code), "") for code in codes(strata[name])], dtype=object)
-            kinds = values if pick is None else np.where(values == pick, "peatland", kinds)
-    return reading.land_class(np.full(len(plots), year, dtype=np.int64), codes("land_cover"), kinds)
+    return land_of(setup).classes(year, codes)
 
 
 def _areas(setup: Setup, section: PlotSection) -> pd.DataFrame:

@@ -42,7 +42,7 @@ SAMPLES = Table(
 SYNONYMS = {
     "map": "map_class", "mapped": "map_class", "mapped_class": "map_class", "reference": "reference_class", "ref": "reference_class",
     "ref_class": "reference_class", "strata": "stratum", "weight_ha": "weight", "longitude": "x", "lon": "x", "latitude": "y", "lat": "y",
-    "point_id": "id", "sample": "id", "sample_id": "id",
+    "xcoordinate": "x", "ycoordinate": "y", "point_id": "id", "sample": "id", "sample_id": "id",
 }  # fmt: skip
 """Other names that columns of samples go by."""
 _MOST = 20
