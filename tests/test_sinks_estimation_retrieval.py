@@ -602,3 +602,29 @@ def test_groa_plots_of_northern_china(shared_data, tmp_path):
     assert fit.spatial.scores.r2 < 0.3
     assert 20 < fit.spatial.scores.rmse < 60
     assert 0.8 <= fit.spatial.coverage <= 0.97
+
+
+def test_a_tile_without_any_predictor_is_missing(made, tmp_path):
+    """Holes as large as a tile: no prediction, no row, no failure."""
+    path, _, record, _ = made
+    copied = Path(_copy(path.parent, tmp_path))
+    field = np.where(np.isnan(height()), -9999.0, height())
+    field[:, 512:1024] = -9999.0
+    write_raster(tmp_path, "height", field, LATTICE, -9999.0, Tiling(block=128))
+    again, _ = predict(retrieval_of(copied), Engine(threads=1))
+    areas = {(one["zone"], one["year"]): one["predicted_ha"] for one in again["areas"]}
+    before = {(one["zone"], one["year"]): one["predicted_ha"] for one in record["areas"]}
+    assert areas["Z1", 2020] == pytest.approx(before["Z1", 2020], rel=0.01)
+    assert areas.get(("Z2", 2020), 0.0) == 0.0
+
+
+def test_an_aligned_run_finds_its_members(made, tmp_path):
+    """``sinks align`` carries the table of members and the plots over to the new run file, and leaves the retrieval behind."""
+    path, _, _, _ = made
+    main(["align", str(path), "-o", str(tmp_path / "aligned"), "--quiet"])
+    config = tomllib.loads((tmp_path / "aligned" / "aligned.toml").read_text(encoding="utf-8"))
+    members = tmp_path / "aligned" / config["layers"]["aboveground_biomass"]["members"]
+    assert members.resolve() == (path.parent / "retrieved" / "members.csv").resolve()
+    assert (tmp_path / "aligned" / config["plots"]["file"]).exists()
+    assert not {"retrieval", "predictors"} & set(config)
+    set_up(tmp_path / "aligned" / "aligned.toml")

@@ -31,10 +31,6 @@ class Model:
     limit: float
     sha256: str
 
-    def predicted(self, predictors: Floats) -> Floats:
-        """The prediction (first row) and those of the members, (K + 1, n)."""
-        return np.stack([self.recipe.predicted(model, predictors) for model in self.models])
-
     def applicable(self, predictors: Floats) -> NDArray[np.bool_]:
         """Whether places are like those of the training data (Meyer and Pebesma 2021)."""
         from scipy.spatial import cKDTree

@@ -69,45 +69,72 @@ class PredictTile:
         at, back = np.unique(covered.cells, return_inverse=True)
         area = covered.fractions * np.broadcast_to(block.area_ha, (block.tile.height, block.tile.width)).reshape(-1)[covered.cells]
         zone = covered.zones.astype(np.int64)
+        dates = {year: self._date(block, year, at) for year in self.years}
+        land = {year: self._land(block, year, covered.cells) for year in self.years}
+        rows = [_Rows.of(zone, land, span, {year: dates[year].whole[back] for year in span}) for span in self._spans()]
+        sums = [np.zeros((len(one.keys), len(self.model.models))) for one in rows]
         cells: dict[tuple[str, int], NDArray[Any]] = {}
-        rounding, members, land, areas = 0.0, {}, {}, []
-        for year in self.years:
-            drawn, made, applicable = self._predicted(block, year, at)
-            for name, values in made.items():
-                cells[name, year], error = self._encoded(name, values, at, block)
-                rounding = max(rounding, error if name == "value" else 0.0)
-            drawn[0] = self.encodings["value"].decoded(cells["value", year]).reshape(-1)[at]
-            members[year] = drawn[:, back]
-            land[year] = self._land(block, year, covered.cells)
-            spoken = ~np.isnan(members[year][0]) & self._spoken(land[year][:, 0], year)
-            areas += _areas(zone, area, spoken, ~applicable[back], year)
-        keys, sums = self._sums(zone, area, land, members)
+        rounding = 0.0
+        for member, model in enumerate(self.model.models):
+            predicted = {year: self._predicted(model, one) for year, one in dates.items()}
+            if member == 0:
+                for year, one in dates.items():
+                    cells["value", year], error = self._encoded("value", predicted[year], at, block)
+                    rounding = max(rounding, error)
+                    one.value = predicted[year] = self.encodings["value"].decoded(cells["value", year]).reshape(-1)[at]
+            else:
+                for year, one in dates.items():
+                    one.add(predicted[year])
+            for held, out in zip(rows, sums, strict=True):
+                out[:, member] = held.summed({year: predicted[year][back] for year in held.span}, area)
+        areas: list[tuple[float, float, float, float]] = []
+        for year, one in dates.items():
+            applicable = self._applicable(one)
+            for name, values in {**self._errors(one), "applicability": np.where(one.whole, applicable, np.nan)}.items():
+                cells[name, year], _ = self._encoded(name, values, at, block)
+            areas += _areas(zone, area, one.whole[back] & self._spoken(land[year][:, 0], year), ~applicable[back], year)
         strata = np.unique(np.concatenate([codes[:, 1:] for codes in land.values()]), axis=0)
-        return PredictedTile(cells, rounding, strata, keys, sums, np.array(areas, dtype=np.float64).reshape(-1, 4))
+        keys = np.concatenate([one.keys for one in rows])
+        return PredictedTile(cells, rounding, strata, keys, np.concatenate(sums), np.array(areas, dtype=np.float64).reshape(-1, 4))
 
-    def _predicted(self, block: Block, year: int, at: Ints) -> tuple[Floats, dict[str, Floats], NDArray[np.bool_]]:
-        """Members, what goes into the rasters, and whether places are like the training data; NaN where a predictor is missing."""
+    def _spans(self) -> list[tuple[int, int]]:
+        """Dates alone and intervals; a date alone is an interval of no length."""
+        return [*((year, year) for year in self.years), *self.intervals]
+
+    def _date(self, block: Block, year: int, at: Ints) -> "_Date":
+        """The predictors of the cells at a date."""
         columns = []
         for name in self.predictors:
             files = files_of(block.stored, name, year)
             columns.append(np.asarray(sum(block.arrays[key].reshape(-1)[at] for key in files) / len(files)))
         predictors = np.stack(columns, axis=1)
-        whole = np.isfinite(predictors).all(axis=1)
-        drawn = np.full((len(self.model.models), len(at)), np.nan)
-        applicable = np.ones(len(at), dtype=bool)
-        if whole.any():
+        whole: NDArray[np.bool_] = np.asarray(np.isfinite(predictors).all(axis=1))
+        return _Date(predictors[whole], whole)
+
+    def _predicted(self, model: Any, date: "_Date") -> Floats:
+        """The prediction of one model, NaN where a predictor is missing."""
+        out = np.full(len(date.whole), np.nan)
+        if len(date.predictors):
             step = self.encodings["value"].scale * STEPS_OF_MEMBERS
-            drawn[:, whole] = np.rint(self.model.predicted(predictors[whole]) / step) * step
-            applicable[whole] = self.model.applicable(predictors[whole])
-        expected = error_variance(self.model.error, drawn[0])
-        spread = drawn[1:].var(axis=0, ddof=1)
-        low, high = self.model.recipe.low, self.model.recipe.high
-        made = {
-            "value": drawn[0], "se": np.minimum(np.sqrt(np.maximum(expected - spread, 0.0)), high - low),
-            "half_width": np.minimum(self.model.quantile * np.sqrt(expected), high - low) if np.isfinite(self.model.quantile) else np.full(len(at), np.nan),
-            "applicability": np.where(whole, applicable, np.nan),
-        }  # fmt: skip
-        return drawn, made, applicable
+            out[date.whole] = np.rint(self.model.recipe.predicted(model, date.predictors) / step) * step
+        return out
+
+    def _applicable(self, date: "_Date") -> NDArray[np.bool_]:
+        """Whether cells are like the training data; those without a prediction are not asked."""
+        out = np.ones(len(date.whole), dtype=bool)
+        if len(date.predictors):
+            out[date.whole] = self.model.applicable(date.predictors)
+        return out
+
+    def _errors(self, date: "_Date") -> dict[str, Floats]:
+        """Standard error beside that of the members, and half the width of the interval."""
+        expected = error_variance(self.model.error, date.value)
+        most = self.model.recipe.high - self.model.recipe.low
+        reach = np.minimum(self.model.quantile * np.sqrt(expected), most)
+        return {
+            "se": np.minimum(np.sqrt(np.maximum(expected - date.spread(len(self.model.models) - 1), 0.0)), most),
+            "half_width": reach if np.isfinite(self.model.quantile) else np.full(len(date.whole), np.nan),
+        }
 
     def _encoded(self, name: str, values: Floats, at: Ints, block: Block) -> tuple[NDArray[Any], float]:
         cells = np.full(block.tile.height * block.tile.width, np.nan)
@@ -126,23 +153,53 @@ class PredictTile:
         """Whether cells lie on land that the plots speak of; all do where no legend says."""
         return np.ones(len(code), dtype=bool) if self.codes is None else np.isin(code, sorted(self.codes[year]))
 
-    def _sums(self, zone: Ints, area: Floats, land: Mapping[int, Ints], members: Mapping[int, Floats]) -> tuple[Ints, Floats]:
-        """Sums by zone, years, date of the value, and classes and strata at both dates; a date alone has the same twice."""
-        keys, sums = [], []
-        for first, last in (*((year, year) for year in self.years), *self.intervals):
-            valid = ~np.isnan(members[first][0] + members[last][0])
-            rows = np.concatenate([zone[valid, None], land[first][valid], land[last][valid]], axis=1)
-            if not len(rows):
-                continue
-            groups, place = np.unique(rows, axis=0, return_inverse=True)
-            for date, year in enumerate((first,) if first == last else (first, last)):
-                weighted = members[year][:, valid] * area[valid]
-                sums.append(np.stack([np.bincount(place.reshape(-1), one, len(groups)) for one in weighted], axis=1))
-                fixed = np.tile([first, last, date], (len(groups), 1))
-                keys.append(np.concatenate([fixed, groups], axis=1))
-        wide = 4 + 2 * (1 + len(self.strata))
-        none = np.zeros((0, wide), dtype=np.int64), np.zeros((0, len(self.model.models)))
-        return (np.concatenate(keys), np.concatenate(sums)) if keys else none
+
+class _Date:
+    """The cells of a date: predictors where all are known, the prediction, and how the members spread about it."""
+
+    def __init__(self, predictors: Floats, whole: NDArray[np.bool_]) -> None:
+        self.predictors, self.whole = predictors, whole
+        self.value = np.full(len(whole), np.nan)
+        self._sum = np.zeros(len(whole))
+        self._squares = np.zeros(len(whole))
+
+    def add(self, member: Floats) -> None:
+        """Add a member."""
+        away = member - self.value
+        self._sum += away
+        self._squares += away * away
+
+    def spread(self, members: int) -> Floats:
+        """Variance among the members."""
+        return np.maximum(self._squares - self._sum**2 / members, 0.0) / (members - 1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Rows:
+    """Rows of the members of one date or interval, and the cells of each: zone, classes and strata at both dates."""
+
+    span: tuple[int, int]
+    keys: Ints
+    place: Ints
+    valid: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, zone: Ints, land: Mapping[int, Ints], span: tuple[int, int], whole: Mapping[int, NDArray[np.bool_]]) -> "_Rows":
+        """The rows of the cells that have a prediction at both dates; those of an interval once for each date of the value."""
+        first, last = span
+        valid = whole[first] & whole[last]
+        columns = np.concatenate([zone[valid, None], land[first][valid], land[last][valid]], axis=1)
+        groups, place = np.unique(columns, axis=0, return_inverse=True)
+        dates = range(1 if first == last else 2)
+        keys = [np.concatenate([np.tile([first, last, date], (len(groups), 1)), groups], axis=1) for date in dates]
+        return cls(span=span, keys=np.concatenate(keys).astype(np.int64), place=place.reshape(-1), valid=valid)
+
+    def summed(self, predicted: Mapping[int, Floats], area: Floats) -> Floats:
+        """Area times value, one sum for each row."""
+        first, last = self.span
+        dates = (first,) if first == last else (first, last)
+        weight, number = area[self.valid], len(self.keys) // len(dates)
+        return np.concatenate([np.bincount(self.place, predicted[year][self.valid] * weight, number) for year in dates])
 
 
 def _areas(
