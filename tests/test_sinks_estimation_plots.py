@@ -4,9 +4,11 @@ import doctest
 import json
 import re
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from landscapes import ALBERS, ARBOR, GRASS, Landscape, Lattice, Tiling, cells, write
 
 from aoi.findings import InputError
@@ -307,3 +309,39 @@ def test_a_single_plot_in_a_league(tmp_path):
     assert row["reason"] == "few_plots"
     assert pd.isna(row["se_mean"])
     assert row["plots_needed"] > 1
+
+
+def test_plots_that_are_polygons(tmp_path):
+    """A vector file of outlines has no place to look at."""
+    path = written(tmp_path, [(5, 5, 60.0)], file="plots.gpkg")
+    outline = geopandas.GeoDataFrame({"id": ["a"], "value": [60.0]}, geometry=[LATTICE.rectangle(1, 1, 3, 3)], crs=ALBERS)
+    outline.to_file(tmp_path / "plots.gpkg")
+    main(["run", str(path), "--quiet"])
+    with pytest.raises(InputError) as stop:
+        estimate_plots(set_up(path))
+    assert [one.id for one in stop.value.findings] == ["E-PLOT-07"]
+    outline.assign(geometry=outline.geometry.centroid).to_file(tmp_path / "plots.gpkg")
+    frame, _ = estimate_plots(set_up(path))
+    assert of(frame, "Z1", "map")["plots"] == 1
+
+
+def test_plots_on_other_land_are_left_out_and_counted(tmp_path):
+    """Two of five stand on what the map calls grass."""
+    path = written(tmp_path, [(5, 5, 60.0), (6, 6, 61.0), (7, 7, 66.0), (5, 35, 3.0), (6, 36, 4.0)])
+    main(["run", str(path), "--quiet"])
+    frame, found = estimate_plots(set_up(path))
+    said = next(one for one in found if one.id == "W-PLOT-10").say("found", "en")
+    assert "2 of 5: p3, p4" in said
+    assert of(frame, "Z1", "simple")["plots"] == 3
+
+
+def test_a_map_that_was_fitted_to_plots_is_told(tmp_path):
+    """A raster whose tag says that a model predicted it: the plots may be those of the training."""
+    path = written(tmp_path, [(5, 5, 60.0), (6, 6, 61.0), (7, 7, 66.0)])
+    with rasterio.open(tmp_path / "aboveground_biomass_2020_0.tif", "r+") as file:
+        file.update_tags(
+            ALIGNED_FROM=json.dumps({"how": "predicted: linear", "files": [{"file": "model.skops", "sha256": "0", "bytes": 1}]})
+        )
+    main(["run", str(path), "--quiet"])
+    _, found = estimate_plots(set_up(path))
+    assert "W-PLOT-13" in {one.id for one in found}

@@ -628,3 +628,20 @@ def test_an_aligned_run_finds_its_members(made, tmp_path):
     assert (tmp_path / "aligned" / config["plots"]["file"]).exists()
     assert not {"retrieval", "predictors"} & set(config)
     set_up(tmp_path / "aligned" / "aligned.toml")
+
+
+def test_a_model_without_skill_says_so(tmp_path):
+    """Values that no predictor explains: R2 of the spatial folds is not above zero, and that is the first thing said."""
+    path = written(tmp_path, "random_forest")
+    column, row, _ = true_plots()
+    write_plots(tmp_path / "plots.csv", column, row, np.round(np.random.default_rng(1).gamma(3, 20, len(row)), 3))
+    fit = fit_model(retrieval_of(path, of_plots=True))
+    said = [one for one in fit.findings if one.id == "W-RETR-01"]
+    assert len(said) == 1
+    assert f"spatial R2 {fit.spatial.scores.r2:.2f}" in said[0].say("found", "en")
+
+
+def test_a_layer_without_a_range_is_refused(tmp_path):
+    """A layer of which nobody says what it can hold could be predicted to any value."""
+    path = written(tmp_path, plots={"layer": "climate_map", "basis": None})
+    assert ids_of(lambda: retrieval_of(path)) == {"E-RETR-10"}

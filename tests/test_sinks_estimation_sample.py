@@ -301,3 +301,12 @@ def test_nothing_to_sample():
     with pytest.raises(InputError) as stop:
         design_of("ab", np.zeros(2), None, Goal(number=5))
     assert [one.id for one in stop.value.findings] == ["E-SAMPLE-05"]
+
+
+def test_a_stratum_smaller_than_the_fewest(path, tmp_path, capsys):
+    """Three hundred cells of gain where five hundred are asked for: all are drawn, each once, and it is said."""
+    frame, _, said = points_of(path, tmp_path, capsys, "--number", 600, "--minimum", 500)
+    gain = frame[frame["map_class"] == "forest_gain"]
+    assert len(gain) == 300
+    assert len(gain[["XCoordinate", "YCoordinate"]].drop_duplicates()) == 300
+    assert "W-SAMPLE-01" in said.err

@@ -260,13 +260,23 @@ class Sampler:
             if not number or not ends[-1] > 0:
                 continue
             stream = np.random.default_rng([seed, *f"{codes[name[0]]}/{name[1]}".encode()])
-            at = stream.random(2 * number + SPARE) * ends[-1]
+            at = stream.random(_numbers(number, sum(_places(counts.tiles[place], name) for place in places))) * ends[-1]
             tile = np.searchsorted(ends, at, side="right")
             tile = np.minimum(tile, int(np.flatnonzero(areas > 0)[-1]))
             for one in np.unique(tile):
                 mine = np.flatnonzero(tile == one)
                 out.setdefault(places[one], {})[name] = (at[mine] - (ends[one] - areas[one]), mine.astype(np.int64))
         return out
+
+
+def _numbers(samples: int, places: int) -> int:
+    """Numbers to draw for so many different cells: N ln(N / (N - n)) are met again and again before n of N are found."""
+    left = max(places - samples, 0) + 0.5
+    return 2 * samples + SPARE + int(np.ceil(2.0 * places * np.log((places + 0.5) / left)))
+
+
+def _places(tile: TileStrata, name: tuple[int, str]) -> int:
+    return int(tile.sums[tile.names.index(name), 5]) if name in tile.names else 0
 
 
 def _drawn_area(tile: TileStrata, name: tuple[int, str]) -> float:
