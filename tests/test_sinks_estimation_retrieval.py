@@ -63,8 +63,11 @@ def written(folder, model="linear", **settings):
     for year in YEARS:
         write_raster(folder, f"green_{year}", np.asarray(greenness(year)), LATTICE, -9999.0, Tiling(block=128))
     write_raster(folder, "height", np.where(np.isnan(height()), -9999.0, height()), LATTICE, -9999.0, Tiling(block=128))
+    later = np.roll(climate, 30, axis=1)
+    write_raster(folder, "climate_2023", later.astype(np.uint8), LATTICE, 0, Tiling(block=128))
     write_plots(folder / "plots.csv", *true_plots())
     config = tomllib.loads(path.read_text(encoding="utf-8"))
+    config["layers"]["climate_map"] = {"2020": "climate_map_all_0.tif", "2023": "climate_2023.tif", "legend": "climate_map.csv"}
     target = {str(year): f"retrieved/aboveground_biomass_{year}.tif" for year in YEARS}
     config["layers"]["aboveground_biomass"] = {
         **target, "unit": "t ha-1", "basis": "dry_matter", "se": "aboveground_biomass_se", "members": "retrieved/members.csv",
