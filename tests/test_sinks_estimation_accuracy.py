@@ -192,6 +192,11 @@ BAD_SAMPLES = {
     "no reference at all": ("map_class,reference_class\na,\nb,\n", {"a": 1.0, "b": 2.0}, {"E-ACC-09"}),
     "no column of the map": ("reference_class,weight\na,3\n", None, {"E-TABLE-04"}),
     "a formula": ("map_class,reference_class,weight\n=1+1,a,3\n", None, {"E-TABLE-10"}),
+    "ids for classes": (
+        "map_class,reference_class,weight\n" + "".join(f"m{number},r{number},1\n" for number in range(300)),
+        None,
+        {"E-ACC-13"},
+    ),
     "nothing": ("map_class,reference_class,weight\n", None, {"E-ACC-09"}),
 }
 

@@ -648,3 +648,30 @@ def test_a_layer_without_a_range_is_refused(tmp_path):
     """A layer of which nobody says what it can hold could be predicted to any value."""
     path = written(tmp_path, plots={"layer": "climate_map", "basis": None})
     assert ids_of(lambda: retrieval_of(path)) == {"E-RETR-10"}
+
+
+def test_nothing_that_is_read_is_replaced(made, tmp_path):
+    """A predictor, or plots, under the name of a file that would be written."""
+    path, _, _, _ = made
+    copied = Path(_copy(path.parent, tmp_path))
+    shutil.copy2(tmp_path / "height.tif", tmp_path / "retrieved" / "aboveground_biomass_2020.tif")
+    edited(copied, ('file = "height.tif"', 'file = "retrieved/aboveground_biomass_2020.tif"'))
+    assert ids_of(lambda: predict(retrieval_of(copied), Engine())) == {"E-RUN-07"}
+    edited(copied, ('file = "plots.csv"', 'file = "retrieved/training.csv"'))
+    assert "E-RUN-07" in ids_of(lambda: fit_model(retrieval_of(copied, of_plots=True)))
+
+
+def test_predictors_that_change_under_the_pass(made, tmp_path, monkeypatch):
+    """What was made from two contents is of neither: nothing is written."""
+    path, _, _, _ = made
+    copied = Path(_copy(path.parent, tmp_path))
+    whole = predicting.map_windows
+
+    def changing(*arguments, **more):
+        whole(*arguments, **more)
+        (tmp_path / "height.tif").write_bytes((tmp_path / "green_2020.tif").read_bytes())
+
+    monkeypatch.setattr(predicting, "map_windows", changing)
+    assert ids_of(lambda: predict(retrieval_of(copied), Engine(threads=1))) == {"E-HASH-01"}
+    assert not (tmp_path / "retrieved" / "members.csv").exists()
+    assert list((tmp_path / "retrieved" / ".predicted").iterdir()) == []

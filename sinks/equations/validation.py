@@ -75,12 +75,20 @@ def conformal_quantile(sizes: Floats, coverage: float) -> float:
     return float(np.sort(sizes)[rank - 1]) if rank <= len(sizes) else float("inf")
 
 
-def measured_coverage(sizes: Floats, folds: Ints, coverage: float) -> float:
-    """Share of errors inside an interval that was calibrated on the other folds: what new places can expect."""
-    inside = np.zeros(len(sizes), dtype=bool)
+def error_sizes(model: tuple[float, float], predicted: Floats, error: Floats) -> Floats:
+    """Errors as multiples of their expected size; infinite where none was expected and one is there."""
+    size = np.sqrt(error_variance(model, predicted))
+    return np.divide(np.abs(error), size, out=np.where(error == 0.0, 0.0, np.inf), where=size > 0)
+
+
+def measured_coverage(predicted: Floats, error: Floats, folds: Ints, coverage: float) -> float:
+    """Share of errors inside an interval whose size and multiple the other folds gave: what new places can expect."""
+    inside = np.zeros(len(error), dtype=bool)
     for fold in np.unique(folds):
         mine = folds == fold
-        inside[mine] = sizes[mine] <= conformal_quantile(sizes[~mine], coverage)
+        model = error_model(predicted[~mine], error[~mine])
+        reach = conformal_quantile(error_sizes(model, predicted[~mine], error[~mine]), coverage)
+        inside[mine] = error_sizes(model, predicted[mine], error[mine]) <= reach
     return float(inside.mean())
 
 

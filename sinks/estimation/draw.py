@@ -5,13 +5,12 @@ turns numbers drawn between zero and that area into cells. What is drawn depends
 seed and the stratum alone, never on windows or workers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pyproj import Transformer
 
@@ -19,7 +18,7 @@ from aoi.coverage import Coverage
 from aoi.findings import InputError, finding
 from aoi.grids import Tile, geodetic_crs, horizontal_crs
 from sinks.config import LAND_COVER
-from sinks.estimation.land import Land, land_of
+from sinks.estimation.land import Land, first_of_each, land_of
 from sinks.layers.windows import Block, Engine, Progress, files_of, map_windows
 from sinks.setup import Setup
 from sinks.tabulate.exact import ExactSums
@@ -69,50 +68,78 @@ def _change(inside: Sequence[NDArray[np.bool_]], ecosystem: str) -> NDArray[np.o
 
 @dataclass(frozen=True, slots=True)
 class TileStrata:
-    """Sums of a tile by zone and class: whole area, area that may be drawn, sums of carbon and of its square times area, places."""
+    """Sums of a tile by zone and class (the columns are `SUMS`)."""
 
     names: tuple[tuple[int, str], ...]
     sums: Floats
 
 
+SUMS = ("area", "drawn", "known", "first", "second", "places")
+"""Whole area, area that may be drawn, area with a value, area times value and its square, places that may be drawn."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TileCells:
+    """The cells of a tile in the order of zones and cells, each with its stratum.
+
+    Parameters
+    ----------
+    names : tuple
+        Zone and class of the strata of this tile.
+    stratum : (n,) int
+        Place among ``names``.
+    held : (n,) bool
+        May it be drawn?
+    """
+
+    names: tuple[tuple[int, str], ...]
+    stratum: Ints
+    area: Floats
+    value: Floats
+    cell: Ints
+    held: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Cells:
-    """The cells of a tile by stratum, in the order of zones and cells."""
+    """What both passes look at."""
 
     land: Land
     question: Question
 
-    def of(self, block: Block) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
-        """Zone, class, area and value of every cell, and whether it may be drawn."""
-        covered = block.zones
-        shape = (block.tile.height, block.tile.width)
-        classes = []
-        for year in self.question.years:
-
-            def codes(layer: str, year: int = year) -> Ints:
-                return block.arrays[files_of(block.stored, layer, year)[0]].reshape(-1).astype(np.int64)
-
-            classes.append(self.land.classes(year, codes))
-        labels = self.question.labels(self.land, classes)
+    def of(self, block: Block) -> TileCells:
+        """The cells of a tile."""
+        covered, shape = block.zones, (block.tile.height, block.tile.width)
+        kinds = [self.land.kinds(year, _codes_of(block, year)) for year in self.question.years]
+        first, back = first_of_each([places for _, places in kinds])
+        named = self.question.labels(self.land, [names[places[first]] for names, places in kinds])
+        labels, number = np.unique(named.astype(str), return_inverse=True)
+        number = number.reshape(-1)[back]
+        zone = covered.zones.astype(np.int64)
+        held = (labels[number] != "")[covered.cells] & self._interior(number.reshape(shape)).reshape(-1)[covered.cells]
+        one, stratum = first_of_each([zone, number[covered.cells]])
+        names = tuple((int(zone[row]), str(labels[number[covered.cells[row]]])) for row in one)
         area = covered.fractions * np.broadcast_to(block.area_ha, shape).reshape(-1)[covered.cells]
-        frame = pd.DataFrame({"zone": covered.zones.astype(np.int64), "class": labels[covered.cells], "area": area, "cell": covered.cells})
-        frame["value"] = 0.0 if self.question.layer is None else self._values(block)[covered.cells]
-        held = (frame["class"] != "").to_numpy() & self._interior(labels.reshape(shape)).reshape(-1)[covered.cells]
-        return frame, held
+        value = np.zeros(len(area)) if self.question.layer is None else self._values(block)[covered.cells]
+        return TileCells(names=names, stratum=stratum, area=area, value=value, cell=covered.cells, held=held)
 
     def _values(self, block: Block) -> Floats:
         keys = files_of(block.stored, str(self.question.layer), self.question.years[-1])
         return np.asarray(sum(block.arrays[key].reshape(-1) for key in keys) / len(keys))
 
-    def _interior(self, labels: NDArray[np.object_]) -> NDArray[np.bool_]:
+    def _interior(self, number: Ints) -> NDArray[np.bool_]:
         """Cells whose neighbours within the edge, as far as the tile goes, are of their own class."""
         if not self.question.edge:
-            return np.ones(labels.shape, dtype=bool)
+            return np.ones(number.shape, dtype=bool)
         from scipy.ndimage import maximum_filter, minimum_filter
 
-        number = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
         size = 2 * self.question.edge + 1
         return np.asarray(minimum_filter(number, size, mode="nearest") == maximum_filter(number, size, mode="nearest"))
+
+
+def _codes_of(block: Block, year: int) -> Callable[[str], Ints]:
+    """The codes of a layer at a date."""
+    return lambda layer: block.arrays[files_of(block.stored, layer, year)[0]].reshape(-1).astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,15 +149,20 @@ class CountTile:
     cells: _Cells
 
     def __call__(self, block: Block) -> TileStrata:
-        frame, held = self.cells.of(block)
-        known = frame["value"].notna() & (frame["class"] != "")
-        value = frame["value"].where(known, 0.0)
-        frame = frame.assign(
-            drawn=frame["area"].where(held, 0.0), known=frame["area"].where(known, 0.0), first=frame["area"] * value, second=frame["area"] * value**2,
-            places=held.astype(np.float64),
-        )  # fmt: skip
-        sums = frame.groupby(["zone", "class"], sort=True)[["area", "drawn", "known", "first", "second", "places"]].sum()
-        return TileStrata(tuple((int(zone), str(name)) for zone, name in sums.index), sums.to_numpy(dtype=np.float64))
+        cells = self.cells.of(block)
+        known = np.isfinite(cells.value)
+        value = np.where(known, cells.value, 0.0)
+        drawn = np.where(cells.held, cells.area, 0.0)
+        terms = (
+            cells.area,
+            drawn,
+            np.where(known, cells.area, 0.0),
+            cells.area * value,
+            cells.area * value**2,
+            cells.held.astype(np.float64),
+        )
+        sums = np.stack([np.bincount(cells.stratum, term, len(cells.names)) for term in terms], axis=1)
+        return TileStrata(cells.names, sums.astype(np.float64))
 
 
 class Counts:
@@ -151,7 +183,7 @@ class Counts:
         """Sums of every stratum over all tiles, in the order of zones and classes."""
         names = sorted({name for tile in self.tiles.values() for name in tile.names})
         place = {name: number for number, name in enumerate(names)}
-        exact = ExactSums(6)
+        exact = ExactSums(len(SUMS))
         for tile in self.tiles.values():
             exact.add(np.array([place[name] for name in tile.names], dtype=np.int64), np.ascontiguousarray(tile.sums))
         return dict(zip(names, exact.totals(len(names)), strict=True))
@@ -165,16 +197,15 @@ class DrawTile:
     wanted: Mapping[tuple[int, int], Mapping[tuple[int, str], tuple[Floats, Ints]]]
 
     def __call__(self, block: Block) -> list[tuple[tuple[int, str], int, int, int]]:
-        frame, held = self.cells.of(block)
-        frame = frame[held]
+        cells = self.cells.of(block)
         found = []
-        for (zone, name), (offsets, order) in self.wanted[block.tile.row, block.tile.col].items():
-            rows = frame[(frame["zone"] == zone) & (frame["class"] == name)]
-            ends = np.cumsum(rows["area"].to_numpy())
+        for name, (offsets, order) in self.wanted[block.tile.row, block.tile.col].items():
+            rows = np.flatnonzero(cells.held & (cells.stratum == cells.names.index(name)))
+            ends = np.cumsum(cells.area[rows])
             at = np.minimum(np.searchsorted(ends, offsets, side="right"), len(ends) - 1)
-            row, col = np.divmod(rows["cell"].to_numpy()[at], block.tile.width)
+            row, col = np.divmod(cells.cell[rows[at]], block.tile.width)
             places = zip(order.tolist(), (row + block.tile.row_off).tolist(), (col + block.tile.col_off).tolist(), strict=True)
-            found += [((zone, name), *place) for place in places]
+            found += [(name, *place) for place in places]
         return found
 
 

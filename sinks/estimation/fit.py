@@ -17,7 +17,7 @@ from sinks.equations.validation import (
     conformal_quantile,
     dissimilarity_scale,
     error_model,
-    error_variance,
+    error_sizes,
     measured_coverage,
     nearest_elsewhere,
     scores,
@@ -154,6 +154,8 @@ def _plots(retrieval: Retrieval) -> tuple[Plots, list[Finding]]:
     section, run = retrieval.plots, retrieval.run
     wrong = check_units(section, retrieval.target.unit, retrieval.target.basis, "plots")
     path, label = run.folders.find(section.file, "plots.file")
+    if path.resolve() in {(retrieval.folder / name).resolve() for name in (CARD, MODELS, TRAINING)}:
+        wrong.append(finding("E-RUN-07", "plots.file", file=label))
     try:
         plots, found = read_plots(path, section, run.grid, run.zone_sets[0], label, in_zones=False)
     except InputError as error:
@@ -196,15 +198,10 @@ def _check_enough(retrieval: Retrieval, plots: Plots, blocks: NDArray[np.int64])
 
 def _validated(values: Floats, predicted: Floats, folds: NDArray[np.int64], coverage: float) -> Validation:
     error = predicted - values
-    model = error_model(predicted, error)
-    size = np.sqrt(error_variance(model, predicted))
-    sizes = np.divide(np.abs(error), size, out=np.where(error == 0, 0.0, np.inf), where=size > 0)
     return Validation(
-        scores=scores(values, predicted),
-        coverage=measured_coverage(sizes, folds, coverage),
-        quantile=conformal_quantile(sizes, coverage),
-        error=model,
-    )
+        scores=scores(values, predicted), coverage=measured_coverage(predicted, error, folds, coverage),
+        quantile=conformal_quantile(error_sizes(error_model(predicted, error), predicted, error), coverage), error=error_model(predicted, error),
+    )  # fmt: skip
 
 
 def _members(

@@ -1,6 +1,6 @@
 """The land class of cells from the codes of land cover and strata, refined as in the accounting."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,20 +35,36 @@ class Land:
         """The layers that are asked for."""
         return (LAND_COVER, *self.refining.values())
 
-    def classes(self, year: int, codes: Callable[[str], Ints]) -> Names:
-        """Land class of each cell at a date; ``codes`` gives the codes of a layer."""
-        columns = np.stack([codes(layer) for layer in self.layers], axis=1)
-        kinds, back = np.unique(columns, axis=0, return_inverse=True)
-        vegetation = np.full(len(kinds), "", dtype=object)
-        for place, name in enumerate(self.refining, start=1):
-            named = np.array([self.values.get(name, {}).get(int(code), "") for code in kinds[:, place]], dtype=object)
+    def kinds(self, year: int, codes: Callable[[str], Ints]) -> tuple[Names, Ints]:
+        """The land classes that occur at a date, and for each cell its place among them; ``codes`` gives the codes of a layer."""
+        columns = [codes(layer) for layer in self.layers]
+        first, back = first_of_each(columns)
+        kinds = [column[first] for column in columns]
+        vegetation = np.full(len(first), "", dtype=object)
+        for name, given in zip(self.refining, kinds[1:], strict=True):
+            named = np.array([self.values.get(name, {}).get(int(code), "") for code in given], dtype=object)
             vegetation = np.where(named == "peat", "peatland", vegetation) if name == "peat" else named
-        found = self.reading.land_class(np.full(len(kinds), year, dtype=np.int64), kinds[:, 0], vegetation)
-        return found[back.reshape(-1)]
+        return self.reading.land_class(np.full(len(first), year, dtype=np.int64), kinds[0], vegetation), back
+
+    def classes(self, year: int, codes: Callable[[str], Ints]) -> Names:
+        """Land class of each cell at a date."""
+        names, back = self.kinds(year, codes)
+        return names[back]
 
     def ecosystems(self, classes: Names) -> Names:
         """The ecosystem of each land class."""
         return self.reading.ecosystem(classes)
+
+
+def first_of_each(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """The first row of each combination of small whole numbers, in their order, and for each row the place of its own."""
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        low = int(column.min(initial=0))
+        span = int(column.max(initial=0)) - low + 1
+        key = np.unique(key, return_inverse=True)[1].reshape(-1) * span + (column - low)
+    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    return first.astype(np.int64), back.reshape(-1).astype(np.int64)
 
 
 def land_of(setup: Setup) -> Land:

@@ -80,6 +80,7 @@ def predict(retrieval: Retrieval, engine: Engine, progress: Progress | None = No
     Unfinished
         The disk is full, or workers went away; tiles that are finished stay.
     """
+    _check_places(retrieval)
     model = load_model(retrieval)
     run, folder = retrieval.run, retrieval.folder
     hashes = _hashes(retrieval)
@@ -95,19 +96,35 @@ def predict(retrieval: Retrieval, engine: Engine, progress: Progress | None = No
     )
     coverage = run.coverage()
     kept = _Kept(TileFile(folder / ".predicted", _key(retrieval, model, hashes)))
+    changed: list[str] = []
     try:
         map_windows(retrieval.stack, coverage, function, kept, engine=engine, progress=progress)
         kept.file.commit()
-        if _hashes(retrieval) != hashes:
-            raise InputError(finding("E-HASH-01", "predictors"))
+        changed = _changed(retrieval, hashes)
+        if changed:
+            raise InputError([finding("E-HASH-01", label) for label in changed])
         record = _write(retrieval, model, kept.file, coverage.codes, hashes)
     except BaseException:
-        kept.file.close()
+        (kept.file.remove if changed else kept.file.close)()
         raise
     kept.file.remove()
     with suppress(OSError):  # tiles of another prediction that was stopped stay
         (folder / ".predicted").rmdir()
     return record, [*retrieval.findings, *_judged(retrieval, record)]
+
+
+def _check_places(retrieval: Retrieval) -> None:
+    """No raster that is made stands where one is read."""
+    made = {
+        (retrieval.folder / raster_name(retrieval, kind, year)).resolve() for kind in RASTERS for year in retrieval.run.config.run.dates
+    }
+    found = [
+        finding("E-RUN-07", f"predictors.{source.layer}", file=source.label)
+        for source in retrieval.sources
+        if source.path.resolve() in made
+    ]
+    if found:
+        raise InputError(found)
 
 
 def _codes(retrieval: Retrieval) -> dict[int, frozenset[int]] | None:
@@ -127,19 +144,24 @@ def _hashes(retrieval: Retrieval) -> dict[str, str]:
     return found
 
 
+def _changed(retrieval: Retrieval, hashes: Mapping[str, str]) -> list[str]:
+    """Labels of the inputs that changed, or went, under the pass (FAULTS R16)."""
+    memory = HashMemory(retrieval.folder / ".hashes.json")
+    paths = {source.label: source.path for source in retrieval.sources}
+    return [label for label, path in paths.items() if not path.exists() or memory.sha256(label, path) != hashes[label]]
+
+
 def _key(retrieval: Retrieval, model: Model, hashes: Mapping[str, str]) -> str:
     """Everything that a tile's result depends on."""
     files = [
         [layer.name, layer.resampling, layer.missing_codes, layer.valid, str(layer.dates)] for layer in retrieval.stack.layers
     ]  # fmt: skip
     zones = [[zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in retrieval.run.zone_sets]
-    return content_hash(
-        [
-            code_hash(*CODE), model.sha256, sorted(hashes.items()), files, asdict(retrieval.run.grid), content_hash(zones),
-            retrieval.run.config.zones.rule, retrieval.run.config.run.dates, retrieval.run.plan.intervals, list(retrieval.predictors), retrieval.valid,
-            None if (codes := _codes(retrieval)) is None else sorted((year, sorted(one)) for year, one in codes.items()),
-        ]
-    )  # fmt: skip
+    codes = _codes(retrieval)
+    spoken = None if codes is None else sorted((year, sorted(one)) for year, one in codes.items())
+    fitted = [model.sha256, model.error, model.quantile, model.scale, model.limit, list(retrieval.predictors), retrieval.valid]
+    run = [asdict(retrieval.run.grid), retrieval.run.config.zones.rule, retrieval.run.config.run.dates, retrieval.run.plan.intervals]
+    return content_hash([code_hash(*CODE), fitted, sorted(hashes.items()), files, content_hash(zones), run, spoken])
 
 
 def _write(retrieval: Retrieval, model: Model, tiles: TileFile, zones: Sequence[str], hashes: Mapping[str, str]) -> dict[str, Any]:
@@ -151,6 +173,7 @@ def _write(retrieval: Retrieval, model: Model, tiles: TileFile, zones: Sequence[
     }  # fmt: skip
     gathered = MemberSums(len(model.models))
     rounding = 0.0
+    (folder / RECORD).unlink(missing_ok=True)
     try:
         for row, col, content in tiles.contents():
             tile = unpacked(content)

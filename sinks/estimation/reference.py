@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import open_vector
 from aoi.table import Column, Table, decode
-from sinks.estimation.heads import renamed_head
+from sinks.estimation.heads import head_of, renamed_head
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +46,8 @@ SYNONYMS = {
 }  # fmt: skip
 """Other names that columns of samples go by."""
 _MOST = 20
+MOST_CELLS = 20_000_000
+"""Strata times classes of the map times those of the reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +102,7 @@ def read_matrix(path: Path, areas: Mapping[str, float], where: str) -> Reference
         All that is wrong at once: no matrix, a class twice, cells that are no counts,
         classes without area or without a row (``E-ACC-03``, ``E-ACC-04``).
     """
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(decode(path, where)[0], newline=""))]
-    rows = [row for row in rows if any(row)]
+    rows = _rows(decode(path, where)[0])
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         raise InputError(finding("E-ACC-01", where, rows=max(len(rows) - 1, 0), columns=max(len(rows[0]) - 1 if rows else 0, 0)))
     mapped, reference = [row[0] for row in rows[1:]], rows[0][1:]
@@ -115,6 +116,7 @@ def read_matrix(path: Path, areas: Mapping[str, float], where: str) -> Reference
         raise InputError(found)
     if not cells.sum() > 0:
         raise InputError(finding("E-ACC-09", where))
+    _check_size(len(mapped), len(mapped), where)
     matrix = np.zeros((len(mapped), len(mapped)))
     for column, name in enumerate(reference):
         matrix[:, mapped.index(name)] = cells[:, column]
@@ -157,14 +159,15 @@ def read_samples(path: Path, areas: Mapping[str, float] | None, where: str) -> t
         found.append(finding("W-ACC-04", where, number=int((~told).sum()), all=len(frame)))
     weight = frame["weight"].to_numpy(dtype=np.float64) if weighted else np.ones(len(frame))
     by_weight = {} if areas is not None else pd.Series(weight).groupby(stratum.to_numpy()).sum().to_dict()
-    return _counted(frame[told], stratum[told], weight[told.to_numpy()], dict(areas or by_weight)), found
+    return _counted(frame[told], stratum[told], weight[told.to_numpy()], dict(areas or by_weight), where), found
 
 
-def _counted(frame: pd.DataFrame, stratum: "pd.Series[str]", weight: Floats, areas: Mapping[str, float]) -> Reference:
+def _counted(frame: pd.DataFrame, stratum: "pd.Series[str]", weight: Floats, areas: Mapping[str, float], where: str) -> Reference:
     by_map = bool((stratum == frame["map_class"]).all())
     names = sorted({*frame["map_class"], *frame["reference_class"], *(areas if by_map else ())})
     strata = tuple(names) if by_map else tuple(areas)
     shape = len(strata), len(names), len(names)
+    _check_size(len(strata), len(names), where)
     place = (
         pd.Categorical(stratum, categories=list(strata)).codes, pd.Categorical(frame["map_class"], categories=names).codes,
         pd.Categorical(frame["reference_class"], categories=names).codes,
@@ -208,9 +211,23 @@ def _plain_name(name: str) -> str:
 
 def _with_head(text: str, synonyms: Mapping[str, str]) -> str:
     """The text of a CSV file with the names of its columns as they are declared, whatever their capitals and blanks."""
-    head = next(csv.reader([text.lstrip("\ufeff").partition("\n")[0].rstrip("\r")]), [])
-    plain = {name.strip(): name.strip().lower().replace(" ", "_") for name in head}
+    plain = {name: name.lower().replace(" ", "_") for name in head_of(text)}
     return renamed_head(text, {name: synonyms.get(other, other) for name, other in plain.items()})
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The rows of a CSV text that hold anything; none where it is no CSV."""
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error:
+        return []
+    return [row for row in rows if any(row)]
+
+
+def _check_size(strata: int, classes: int, where: str) -> None:
+    """Names that are numbers of samples, or notes, would make a table that no memory holds."""
+    if strata * classes**2 > MOST_CELLS:
+        raise InputError(finding("E-ACC-13", where, strata=strata, classes=classes))
 
 
 def _twice(names: Sequence[str], where: str) -> list[Finding]:
