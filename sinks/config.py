@@ -308,6 +308,7 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
     if LAND_COVER not in config.layers:
         found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
     used = {LAND_COVER, *VALUE_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
+    used |= {config.plots.layer} if config.plots is not None else set()
     for name, layer in config.layers.items():
         place = f"{where}: layers.{name}"
         if name not in used:

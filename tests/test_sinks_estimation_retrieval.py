@@ -512,6 +512,7 @@ def test_a_model_that_is_not_there_or_was_changed(made, tmp_path):
         ("training.csv", lambda content: content.replace(b"p1,", b"q1,"), "E-RETR-07"),
         ("model.skops", lambda content: content[:-1] + bytes([content[-1] ^ 1]), "E-RETR-07"),
         ("model.json", lambda content: content.replace(b'"t ha-1"', b'"kg m-2"'), "E-RETR-07"),
+        ("model.json", lambda content: content.replace(b'"scikit-learn": "', b'"scikit-learn": "0.'), "E-RETR-07"),
         ("model.json", lambda content: b"[]", "E-RETR-08"),
         ("model.json", lambda content: b"{}", "E-RETR-07"),
     ):
@@ -675,3 +676,20 @@ def test_predictors_that_change_under_the_pass(made, tmp_path, monkeypatch):
     assert ids_of(lambda: predict(retrieval_of(copied), Engine(threads=1))) == {"E-HASH-01"}
     assert not (tmp_path / "retrieved" / "members.csv").exists()
     assert list((tmp_path / "retrieved" / ".predicted").iterdir()) == []
+
+
+def test_shrub_cover_is_retrieved_and_summed(tmp_path):
+    """A layer that is no pool: fitted, predicted, and an area-weighted sum of a run that goes through to its end."""
+    path = written(tmp_path)
+    text = path.read_text(encoding="utf-8").replace("aboveground_biomass", "shrub_cover").replace('basis = "dry_matter"', "")
+    text = text.replace('unit = "t ha-1"', 'unit = "1"').replace("[layers.shrub_cover]", "[layers.shrub_cover]\nvalid = [0.0, 1.0]")
+    path.write_text(text.replace("[plots]", '[plots]\nlayer = "shrub_cover"'), encoding="utf-8")
+    column, row, _ = true_plots()
+    write_plots(tmp_path / "plots.csv", column, row, np.round(np.clip(greenness(2020)[row, column], 0, 1), 4))
+    fit = fitted(path)
+    assert fit.spatial.scores.r2 > 0.9
+    predict(retrieval_of(path), Engine(threads=1))
+    main(["run", str(path), "--quiet"])
+    year = tables.ACTIVITY_YEAR.read(tmp_path / "out" / "tables" / "activity_year.csv")
+    rows = year[(year["layer"] == "shrub_cover") & (year["year"] == 2020)]
+    assert rows["sum"].sum() / rows["area_ha"].sum() == pytest.approx(np.clip(greenness(2020), 0, 1)[:, :1090].mean(), abs=0.01)

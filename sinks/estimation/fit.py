@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ from sinks.provenance import content_hash, file_sha256, versions, write_json
 Floats = NDArray[np.float64]
 VARIOGRAM_CLASSES = 12
 VARIOGRAM_LENGTHS = 100
+LEARNING = ("scikit-learn", "skops")
 FORMAT = 1
 """The form of ``model.json``."""
 
@@ -254,8 +256,13 @@ def _card(
             "nugget": _number(far.nugget), "sill": _number(far.sill), "correlation_km": _number(far.length),
         },
         "applicability": {"scale": _number(scale), "limit": _number(limit)},
-        "training_sha256": content_hash(training_table(retrieval.predictors).to_csv(frame)), "versions": versions(),
+        "training_sha256": content_hash(training_table(retrieval.predictors).to_csv(frame)), "versions": learning_versions(),
     }  # fmt: skip
+
+
+def learning_versions() -> dict[str, str]:
+    """Versions of what computes, and of what learns: models of another one are not loaded."""
+    return {**versions(), **{name: metadata.version(name) for name in LEARNING}}
 
 
 def _number(value: float) -> float | None:

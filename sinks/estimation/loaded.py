@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aoi.findings import InputError, finding
-from sinks.estimation.fit import FORMAT, training_table
+from sinks.estimation.fit import FORMAT, LEARNING, training_table
 from sinks.estimation.model_file import load_models
 from sinks.estimation.models import Recipe, importances
 from sinks.estimation.retrieval import CARD, MODELS, TRAINING, Retrieval
@@ -86,3 +87,6 @@ def _check_card(retrieval: Retrieval, card: Mapping[str, Any]) -> None:
     kept = [card["format"], card["layer"], card["unit"], card["basis"], card["valid"]]
     if given != kept:
         raise ValueError(f"{kept} != {given}")
+    for name in LEARNING:
+        if card["versions"][name] != metadata.version(name):
+            raise ValueError(f"{name} {card['versions'][name]} != {metadata.version(name)}")

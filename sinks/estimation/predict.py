@@ -35,6 +35,8 @@ CODE = (
 )
 RASTERS = ("value", "se", "half_width", "applicability")
 _STEPS = 65534
+YEAR_TAG = "YEAR"
+"""In rasters of errors alone: they may be alike at two dates; values that are alike are refused by a run, as they should be."""
 OUTSIDE_SHARE = 0.1
 """A larger share of the predicted area outside the area of applicability is a warning."""
 
@@ -181,8 +183,9 @@ def _write(retrieval: Retrieval, model: Model, tiles: TileFile, zones: Sequence[
                 output.put(run.grid.tile_at(row, col), EncodedTile(tile.cells[place], tile.rounding if place[0] == "value" else 0.0))
             gathered.add(tile)
             rounding = max(rounding, tile.rounding)
-        for output in outputs.values():
-            output.finish({SOURCES_TAG: _sources(retrieval, model, hashes)})
+        sources = {SOURCES_TAG: _sources(retrieval, model, hashes)}
+        for (kind, year), output in outputs.items():
+            output.finish(sources if kind == "value" else {**sources, YEAR_TAG: str(year)})
     finally:
         for output in outputs.values():
             output.discard()
