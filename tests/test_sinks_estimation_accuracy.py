@@ -112,6 +112,7 @@ def test_strata_that_are_not_the_map(tmp_path):
     ("matrix", "id", "unknown"),
     [
         ("map,a,b\na,0,0\nb,3,30\n", "W-ACC-01", ["overall", "areas_ha"]),
+        ("map,a,b\nb,3,30\n", "W-ACC-01", ["overall", "areas_ha"]),
         ("map,a,b\na,1,0\nb,3,30\n", "W-ACC-02", ["overall", "areas_ha"]),
         ("map,a,b\na,20,0\nb,0,30\n", "W-ACC-03", ["overall", "areas_ha", "users", "producers"]),
     ],
@@ -156,7 +157,6 @@ def test_unreadable_samples_keep_their_area(tmp_path):
 
 BAD = {
     "a class without area": ("map,a,b\na,3,1\nb,1,3\n", "class,area_ha\na,10\n", {"E-ACC-03"}),
-    "an area without a row": ("map,a,b\na,3,1\nb,1,3\n", "class,area_ha\na,10\nb,9\nc,8\n", {"E-ACC-04"}),
     "a reference class that is not mapped": ("map,a,b,c\na,3,1,1\nb,1,3,0\n", "class,area_ha\na,10\nb,9\n", {"E-ACC-05"}),
     "a negative cell": ("map,a,b\na,3,-1\nb,1,3\n", "class,area_ha\na,10\nb,9\n", {"E-ACC-02"}),
     "a share instead of a count": ("map,a,b\na,0.3,0.1\nb,1,3\n", "class,area_ha\na,10\nb,9\n", {"E-ACC-02"}),
@@ -212,11 +212,11 @@ def test_bad_samples(tmp_path, case):
 
 
 def test_all_problems_at_once(tmp_path):
-    """A negative cell, an unmapped class and a class without row are three findings of one answer."""
+    """A negative cell, a class without area and a reference class that is none are three findings of one answer."""
     (tmp_path / "M.csv").write_text("map,a,q\na,-3,1\nb,1,3\n", encoding="utf-8")
     with pytest.raises(InputError) as stop:
         read_matrix(tmp_path / "M.csv", {"a": 1.0, "c": 2.0}, "M.csv")
-    assert {one.id for one in stop.value.findings} == {"E-ACC-02", "E-ACC-03", "E-ACC-04", "E-ACC-05"}
+    assert {one.id for one in stop.value.findings} == {"E-ACC-02", "E-ACC-03", "E-ACC-05"}
 
 
 @pytest.mark.parametrize("options", [[], ["--matrix", "M.csv"], ["--matrix", "M.csv", "--samples", "S.csv"]])
@@ -239,3 +239,14 @@ def test_covariance_is_that_of_hectares(folder):
     result = accuracy_of(read_matrix(folder / "M.csv", areas, "M.csv"), "M.csv")
     np.testing.assert_allclose(result.area_covariance.sum(axis=0), 0.0, atol=1e-6)
     assert result.area_covariance[0, 0] ** 0.5 == pytest.approx(result.areas_ha["loss"].se)
+
+
+def test_a_class_that_the_map_does_not_have(tmp_path):
+    """With an area of 0 it may stand among the reference classes: its adjusted area is what the others lose, its user's accuracy is none."""
+    (tmp_path / "M.csv").write_text("map,a,b,c\na,8,1,1\nb,1,9,0\n", encoding="utf-8")
+    result = accuracy_of(read_matrix(tmp_path / "M.csv", {"a": 100.0, "b": 50.0, "c": 0.0}, "M.csv"), "M.csv")
+    assert result.areas_ha["c"].value == pytest.approx(10.0)
+    assert result.areas_ha["c"].se == pytest.approx(100 * (0.1 * 0.9 / 9) ** 0.5)
+    assert np.isnan(result.users["c"].value)
+    assert result.producers["c"].value == 0.0
+    assert result.findings == []

@@ -100,7 +100,8 @@ def read_matrix(path: Path, areas: Mapping[str, float], where: str) -> Reference
     ------
     InputError
         All that is wrong at once: no matrix, a class twice, cells that are no counts,
-        classes without area or without a row (``E-ACC-03``, ``E-ACC-04``).
+        classes without area (``E-ACC-03``), reference classes that the map does not know
+        (``E-ACC-05``). A class with an area and no row is a stratum without samples.
     """
     rows = _rows(decode(path, where)[0])
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
@@ -110,21 +111,19 @@ def read_matrix(path: Path, areas: Mapping[str, float], where: str) -> Reference
     cells, wrong = _counts(rows[1:], reference, where)
     found += wrong
     found += [finding("E-ACC-03", where, name=name) for name in mapped if name not in areas]
-    found += [finding("E-ACC-05", where, name=name) for name in reference if name not in mapped]
-    found += [finding("E-ACC-04", where, name=name) for name in areas if name not in mapped]
+    classes = [*mapped, *(name for name in areas if name not in mapped)]
+    found += [finding("E-ACC-05", where, name=name) for name in reference if name not in classes]
     if found:
         raise InputError(found)
     if not cells.sum() > 0:
         raise InputError(finding("E-ACC-09", where))
-    _check_size(len(mapped), len(mapped), where)
-    matrix = np.zeros((len(mapped), len(mapped)))
-    for column, name in enumerate(reference):
-        matrix[:, mapped.index(name)] = cells[:, column]
-    counts = np.zeros((len(mapped),) * 3)
-    counts[np.arange(len(mapped)), np.arange(len(mapped))] = matrix
+    _check_size(len(classes), len(classes), where)
+    counts = np.zeros((len(classes),) * 3)
+    for row in range(len(mapped)):
+        counts[row, row, [classes.index(name) for name in reference]] = cells[row]
     return Reference(
-        classes=tuple(mapped), strata=tuple(mapped), counts=counts, weights=counts, squared_weights=counts,
-        areas=np.array([areas[name] for name in mapped]), map_strata=True,
+        classes=tuple(classes), strata=tuple(classes), counts=counts, weights=counts, squared_weights=counts,
+        areas=np.array([areas[name] for name in classes]), map_strata=True,
     )  # fmt: skip
 
 

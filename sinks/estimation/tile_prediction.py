@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sinks.config import LAND_COVER
 from sinks.equations.validation import error_variance
+from sinks.estimation.land import first_of_each
 from sinks.estimation.loaded import Model
 from sinks.layers.encoding import Encoding
 from sinks.layers.windows import Block, files_of
@@ -93,7 +94,8 @@ class PredictTile:
             for name, values in {**self._errors(one), "applicability": np.where(one.whole, applicable, np.nan)}.items():
                 cells[name, year], _ = self._encoded(name, values, at, block)
             areas += _areas(zone, area, one.whole[back] & self._spoken(land[year][:, 0], year), ~applicable[back], year)
-        strata = np.unique(np.concatenate([codes[:, 1:] for codes in land.values()]), axis=0)
+        codes = np.concatenate(list(land.values()))
+        strata = np.unique(codes[first_of_each(list(codes.T))[0], 1:], axis=0)
         keys = np.concatenate([one.keys for one in rows])
         return PredictedTile(cells, rounding, strata, keys, np.concatenate(sums), np.array(areas, dtype=np.float64).reshape(-1, 4))
 
@@ -189,10 +191,11 @@ class _Rows:
         first, last = span
         valid = whole[first] & whole[last]
         columns = np.concatenate([zone[valid, None], land[first][valid], land[last][valid]], axis=1)
-        groups, place = np.unique(columns, axis=0, return_inverse=True)
+        one, place = first_of_each(list(columns.T))
+        groups = columns[one]
         dates = range(1 if first == last else 2)
         keys = [np.concatenate([np.tile([first, last, date], (len(groups), 1)), groups], axis=1) for date in dates]
-        return cls(span=span, keys=np.concatenate(keys).astype(np.int64), place=place.reshape(-1), valid=valid)
+        return cls(span=span, keys=np.concatenate(keys).astype(np.int64), place=place, valid=valid)
 
     def summed(self, predicted: Mapping[int, Floats], area: Floats) -> Floats:
         """Area times value, one sum for each row."""
