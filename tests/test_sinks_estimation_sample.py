@@ -12,7 +12,8 @@ from landscapes import ARBOR, GRASS, UNKNOWN, Landscape, Lattice, Tiling, cells,
 from aoi.findings import InputError
 from sinks.cli import main
 from sinks.estimation.design import STRATA, Goal, design_of, expected_shares, indicator_deviations, reached_error, read_strata
-from sinks.estimation.draw import Question, Sampler
+from sinks.estimation.draw import Sampler
+from sinks.estimation.strata import Question
 from sinks.layers.windows import Engine
 from sinks.setup import set_up
 

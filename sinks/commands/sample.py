@@ -22,8 +22,9 @@ from sinks.estimation.design import (
     read_strata,
     shortfalls,
 )
-from sinks.estimation.draw import Counts, Question, Sampler, places_of
+from sinks.estimation.draw import Sampler, places_of
 from sinks.estimation.points_file import write_points
+from sinks.estimation.strata import Counts, Question
 from sinks.layers.windows import Progress
 from sinks.setup import Setup, carbon_per_hectare, set_up
 
