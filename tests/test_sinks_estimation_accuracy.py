@@ -6,12 +6,15 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from shapely import Point
 
 from aoi.findings import InputError
 from sinks.cli import main
 from sinks.estimation.accuracy import accuracy_of
-from sinks.estimation.reference import read_areas, read_matrix, read_samples
+from sinks.estimation.design import Goal, read_strata
+from sinks.estimation.reference import Reference, read_areas, read_matrix, read_samples
 
 MATRIX = "map,loss,gain,forest,other\nloss,66,0,5,4\ngain,0,55,8,12\nforest,1,0,153,11\nother,2,1,9,313\n"
 AREAS = "class,area_ha\nloss,18000\ngain,13500\nforest,288000\nother,580500\n"
@@ -250,3 +253,36 @@ def test_a_class_that_the_map_does_not_have(tmp_path):
     assert np.isnan(result.users["c"].value)
     assert result.producers["c"].value == 0.0
     assert result.findings == []
+
+
+WORDS = ("a", "b", "1", "0", "-3", "1e9", "nan", "inf", "", " ", "=x", "\x00", '"', "１", "map_class", "weight", "x")
+CELLS = st.one_of(st.sampled_from(WORDS), st.text(max_size=4))
+TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=5), max_size=6).map(
+    lambda rows: "\n".join(",".join(row) for row in rows).encode("utf-8", "replace")
+)
+HEADS = st.sampled_from(
+    [b"", b"map_class,reference_class,weight\n", b"class,area_ha\n", b"map,a,b\n", b"\xef\xbb\xbfstratum,map_class,reference_class,x,y\n"]
+)
+
+
+@given(head=HEADS, body=st.one_of(st.binary(max_size=60), TABLES))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_give_a_result_or_findings(tmp_path, head, body):
+    """Areas, matrices, samples and strata of a design: never a traceback, and no standard error that is zero or negative."""
+    path = tmp_path / "any.csv"
+    path.write_bytes(head + body)
+    areas = {"a": 10.0, "b": 5.0, "1": 3.0}
+    readers = (
+        lambda: read_areas(path, "any.csv"), lambda: read_matrix(path, areas, "any.csv"), lambda: read_samples(path, None, "any.csv")[0],
+        lambda: read_samples(path, areas, "any.csv")[0], lambda: read_strata(path, Goal(number=5), "any.csv"),
+    )  # fmt: skip
+    for read in readers:
+        try:
+            found = read()
+        except InputError:
+            continue
+        if isinstance(found, Reference):
+            result = accuracy_of(found, "any.csv")
+            errors = [result.overall.se, *(one.se for one in (*result.users.values(), *result.areas_ha.values()))]
+            assert all(np.isnan(one) or one > 0 for one in errors)
+            json.dumps(result.plain(), allow_nan=False)
