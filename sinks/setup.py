@@ -344,12 +344,10 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
     return out
 
 
-def carbon_per_hectare(setup: Setup, layer: str) -> float:
-    """t C ha-1 of one unit of a layer, for planning alone: dry matter by the smallest carbon fraction of the factors."""
-    section = setup.config.layers[layer]
-    fraction = float(setup.factors.value[setup.factors.rows("carbon_fraction")].min())
-    per_basis = {"dry_matter": fraction, "carbon": 1.0, "co2": 1.0 / C_TO_CO2}[section.basis or "dry_matter"]
-    return per_basis * to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
+def carbon_per_unit(basis: str, factors: FactorTable) -> float:
+    """t C in a tonne of a basis, roughly: dry matter by the smallest carbon fraction; for judging and planning, never for a result."""
+    fraction = float(factors.value[factors.rows("carbon_fraction")].min())
+    return {"dry_matter": fraction, "carbon": 1.0, "co2": 1.0 / C_TO_CO2}[basis]
 
 
 def densities_by_pool(frame: pd.DataFrame | None) -> dict[str, dict[int, float]]:

@@ -26,7 +26,8 @@ from sinks.estimation.draw import Sampler, places_of
 from sinks.estimation.points_file import write_points
 from sinks.estimation.strata import Counts, Question
 from sinks.layers.windows import Progress
-from sinks.setup import Setup, carbon_per_hectare, set_up
+from sinks.setup import Setup, carbon_per_unit, set_up
+from sinks.units import to_tonnes_per_hectare
 
 Name = tuple[int, str]
 
@@ -136,7 +137,9 @@ def _deviations(
     if goal.kind == "carbon":
         known = np.maximum(sums[:, 2], np.finfo(float).tiny)
         spread = np.maximum(sums[:, 4] / known - (sums[:, 3] / known) ** 2, 0.0)
-        return np.asarray(np.sqrt(spread) * carbon_per_hectare(setup, str(question.layer)))
+        section = setup.config.layers[str(question.layer)]
+        per = carbon_per_unit(section.basis, setup.factors) * to_tonnes_per_hectare(section.unit) if section.basis and section.unit else 1.0
+        return np.asarray(np.sqrt(spread) * per)
     if goal.kind == "number" and target is None:
         return None
     classes = sorted({name for _, name in names})
