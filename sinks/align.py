@@ -35,6 +35,8 @@ JOURNAL = ".aligned.json"
 CODE = ("sinks/layers/layer.py", "sinks/layers/encoding.py", "sinks/layers/aligned_file.py", "aoi/grids.py")
 NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling")
 """Keys of a layer that the aligned files say themselves."""
+NOT_CARRIED = ("retrieval", "predictors")
+"""Sections that say how a layer is made: the run of the aligned files has it made already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +288,15 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
         config["grid"] = {"cell_area": setup.config.grid.cell_area}
     crs = {} if _grid_of(work) == replace(setup.grid, cell_area="true") else {"crs": setup.grid.crs}
     config["layers"] = {name: {**_layer_keys(work, name, place), **crs} for name in setup.config.layers}
-    for name in ("zones", "parcels", "densities", "factors", "policy"):
+    for name in NOT_CARRIED:
+        config.pop(name, None)
+    for name in ("zones", "parcels", "densities", "factors", "policy", "plots"):
         if name in config and config[name].get("file"):
             config[name]["file"] = place.of(config[name]["file"])
+    if "accuracy" in config:
+        config["accuracy"] = {
+            key: place.of(value) if isinstance(value, str) else [place.of(one) for one in value] for key, value in config["accuracy"].items()
+        }
     return config
 
 
@@ -299,6 +307,8 @@ def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any
     keys = {key: value for key, value in section.model_dump(mode="json", exclude_unset=True).items() if key in declared and value is not None}
     if keys.get("legend", "").lower().endswith(".csv"):
         keys["legend"] = place.of(keys["legend"])
+    if "members" in keys:
+        keys["members"] = place.of(keys["members"])
     for (layer, year), targets in work.placed.items():
         if layer == name:
             names = [target.name for target in targets]

@@ -11,14 +11,13 @@ from aoi.findings import Finding, InputError, finding
 from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
 from sinks.config import LAND_COVER
-from sinks.factors.table import FactorTable
 from sinks.layers.inputs import shared_by_years
 from sinks.layers.layer import RasterFile
 from sinks.layers.raster import Header
 from sinks.layers.windows import Engine, Progress, map_windows
 from sinks.legends.legend import land_classes
 from sinks.provenance import HashMemory
-from sinks.setup import Setup, mapped_ecosystems
+from sinks.setup import Setup, carbon_per_unit, mapped_ecosystems
 from sinks.tabulate.activity import combine
 from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.tile import TileSums
@@ -212,7 +211,7 @@ def check_magnitude(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
     area = float(rows["area_ha"].sum())
     if area == 0:
         return []
-    carbon = _carbon_per_unit(section.basis or "", setup.factors) * to_tonnes_per_hectare(section.unit)
+    carbon = carbon_per_unit(section.basis or "", setup.factors) * to_tonnes_per_hectare(section.unit)
     return _judged(float(rows["sum"].sum()) / area * carbon, setup, declared=section.valid is not None, cells=len(rows))
 
 
@@ -221,11 +220,6 @@ def _forest(setup: Setup, activity: pd.DataFrame) -> pd.Series:
         code for legend in setup.legends.values() if legend for code, name in zip(legend.codes, legend.land_classes, strict=True) if name == "arbor_forest"
     }
     return activity["class"].isin(codes)
-
-
-def _carbon_per_unit(basis: str, factors: FactorTable) -> float:
-    fraction = float(factors.value[factors.rows("carbon_fraction")].min())
-    return {"dry_matter": fraction, "carbon": 1.0, "co2": 1.0 / C_TO_CO2}[basis]
 
 
 def _judged(mean: float, setup: Setup, *, declared: bool, cells: int) -> list[Finding]:

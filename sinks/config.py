@@ -204,6 +204,39 @@ class UncertaintySection(Section):
     rho_dates: float = Field(default=0.0, ge=-1, le=1)
 
 
+class PlotSection(Section):
+    """Field plots: which columns hold what, of which layer and year they are, and what to do with those that do not fit."""
+
+    file: Text
+    layer: Text = "aboveground_biomass"
+    year: Year
+    unit: Text
+    basis: Basis | None = None
+    ecosystem: Literal["forest", "grassland", "wetland"] = "forest"
+    value: Text = "value"
+    id: Text = "id"
+    x: Text = "x"
+    y: Text = "y"
+    crs: Text = "EPSG:4326"
+    design: Literal["simple", "stratified"] = "simple"
+    outside: Literal["refuse", "skip"] = "refuse"
+    same_place: Literal["refuse", "mean", "keep"] = "refuse"
+    allowed_error: float = Field(default=0.1, gt=0)
+
+
+class RetrievalSection(Section):
+    """A model from plots and predictor rasters to a layer: its kind, its settings, where it and its rasters are kept."""
+
+    model: Literal["linear", "random_forest", "gradient_boosting"] = "random_forest"
+    output: Text = "retrieved"
+    trees: int = Field(default=60, ge=1, le=2000)
+    members: int = Field(default=30, ge=30, le=1000)
+    folds: int = Field(default=5, ge=2, le=50)
+    block_km: float = Field(default=50.0, gt=0)
+    coverage: float = Field(default=0.9, gt=0.5, lt=1)
+    missing: Literal["refuse", "skip"] = "refuse"
+
+
 class PolicySection(Section):
     """Which rows of the removals count towards an offset (ACCOUNTING 2, 3 and 5)."""
 
@@ -229,6 +262,9 @@ class Config(Section):
     accuracy: AccuracySection | None = None
     maps: tuple[MapSection, ...] = ()
     policy: FileSection | None = None
+    plots: PlotSection | None = None
+    retrieval: RetrievalSection | None = None
+    predictors: dict[str, LayerSection] = Field(default_factory=dict)
     demo: dict[str, bool | Text] | None = None
 
 
@@ -295,6 +331,7 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
     if LAND_COVER not in config.layers:
         found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
     used = {LAND_COVER, *VALUE_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
+    used |= {config.plots.layer} if config.plots is not None else set()
     for name, layer in config.layers.items():
         place = f"{where}: layers.{name}"
         if name not in used:

@@ -113,8 +113,12 @@ def set_up(path: Path, roots: Sequence[str] = (), out: Path | None = None) -> Se
     InputError
         With all findings, when one of them stops the run.
     """
-    config, found = read_config(path)
-    folders = folders_of(config, path.resolve().parent, roots)
+    return set_up_config(*read_config(path), path.resolve().parent, roots, out)
+
+
+def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: Sequence[str] = (), out: Path | None = None) -> Setup:
+    """The same from a configuration that was read, in the folder ``base``."""
+    folders = folders_of(config, base, roots)
     gathered = _Gathered(found)
     out = out or gathered.take(lambda: _output(config, folders), None)
     zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
@@ -197,7 +201,10 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
         named = [("matrix", one) for one in ([matrix] if isinstance(matrix, str) else matrix)]
         named += [(key, one) for key, one in (("samples", config.accuracy.samples), ("areas", config.accuracy.areas)) if one]
         files += [(text, f"accuracy.{key}") for key, text in named]
-    sections = {"zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy}
+    sections = {
+        "zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy,
+        "plots": config.plots,
+    }  # fmt: skip
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 
@@ -347,6 +354,12 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
         per = to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
         out[name] = ValueUnit(tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0)
     return out
+
+
+def carbon_per_unit(basis: str, factors: FactorTable) -> float:
+    """t C in a tonne of a basis, roughly: dry matter by the smallest carbon fraction; for judging and planning, never for a result."""
+    fraction = float(factors.value[factors.rows("carbon_fraction")].min())
+    return {"dry_matter": fraction, "carbon": 1.0, "co2": 1.0 / C_TO_CO2}[basis]
 
 
 def densities_by_pool(frame: pd.DataFrame | None) -> dict[str, dict[int, float]]:

@@ -1,9 +1,9 @@
 """Accuracy and area of map classes from a reference sample.
 
 Sources: Olofsson P. et al. (2014), Remote Sensing of Environment 148:42-57, equations 1-11 (strata are the
-map classes); Stehman S. V. (2014), International Journal of Remote Sensing 35:4923-4939, equations 2-3 and
-24-29 (strata are anything). Both are one estimator: a stratified mean of indicators and, for user's and
-producer's accuracy, a ratio of two such means linearised at its estimate. No correction for a finite
+map classes); Stehman S. V. (2014), International Journal of Remote Sensing 35:4923-4939 (strata are anything).
+Neither paper was at hand: numbers of equations are those that public implementations name, or from memory.
+Both are one estimator: a stratified mean of indicators and, for user's and producer's accuracy, a ratio of two such means linearised at its estimate. No correction for a finite
 population is made: strata are areas, not numbers of units, and samples are small parts of them.
 """
 
@@ -95,7 +95,8 @@ def stratified_estimate(
 ) -> AreaEstimate:  # fmt: skip
     """Accuracy and area where the strata are not the map classes.
 
-    Stehman (2014): means of indicators (Eq 2-3, 14-16), ratios (Eq 17-24) and their variances (Eq 25-29).
+    Stehman (2014): stratified means of the indicators of overall accuracy (Eq 12) and area (Eq 14), ratios of
+    those of user's (Eq 18-19) and producer's accuracy (Eq 22-23), with their variances (Eq 25-29, from memory).
     With weights, units of one stratum stand for different areas: means are ratios ``sum w y / sum w``,
     and their variance is ``n / (n - 1) * sum w^2 (y - mean)^2 / (sum w)^2``.
 

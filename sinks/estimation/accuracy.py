@@ -1,6 +1,7 @@
 """Accuracy and error-adjusted area of a map: what a reference sample says, and what it cannot say."""
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,14 +62,29 @@ class Accuracy:
     def lines(self) -> Iterator[str]:
         """For people, in the language of the user."""
         yield text("accuracy.overall", value=_shown(self.overall, 4))
-        yield text("accuracy.head")
-        for name in self.classes:
-            mapped = self.mapped_ha.get(name, float("nan"))
-            yield text(
-                "accuracy.class", name=name, mapped=text("accuracy.unknown") if np.isnan(mapped) else f"{mapped:,.1f}",
-                adjusted=_shown(self.areas_ha[name], 1), users=_shown(self.users[name], 3), producers=_shown(self.producers[name], 3),
-            )  # fmt: skip
+        head = [text(f"accuracy.column.{name}") for name in ("class", "mapped", "adjusted", "users", "producers")]
+        rows = [
+            [name, self._mapped(name), _shown(self.areas_ha[name], 1), _shown(self.users[name], 3), _shown(self.producers[name], 3)]
+            for name in self.classes
+        ]
+        yield from aligned([head, *rows])
         yield text("accuracy.note")
+
+    def _mapped(self, name: str) -> str:
+        return f"{self.mapped_ha[name]:,.1f}" if name in self.mapped_ha else text("accuracy.unknown")
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells as lines of a table: the first column to the left, the others to the right; Chinese signs are two wide."""
+    wide = [max(_width(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for first, *others in rows:
+        cells = [first + " " * (wide[0] - _width(first))]
+        cells += [" " * (room - _width(cell)) + cell for room, cell in zip(wide[1:], others, strict=True)]
+        yield "  ".join(cells)
+
+
+def _width(cell: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in cell)
 
 
 def accuracy_of(reference: Reference, where: str) -> Accuracy:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import open_vector
 from aoi.table import Column, Table, decode
+from sinks.estimation.heads import head_of, renamed_head
 
 Floats = NDArray[np.float64]
 
@@ -41,10 +42,12 @@ SAMPLES = Table(
 SYNONYMS = {
     "map": "map_class", "mapped": "map_class", "mapped_class": "map_class", "reference": "reference_class", "ref": "reference_class",
     "ref_class": "reference_class", "strata": "stratum", "weight_ha": "weight", "longitude": "x", "lon": "x", "latitude": "y", "lat": "y",
-    "point_id": "id", "sample": "id", "sample_id": "id",
+    "xcoordinate": "x", "ycoordinate": "y", "point_id": "id", "sample": "id", "sample_id": "id",
 }  # fmt: skip
 """Other names that columns of samples go by."""
 _MOST = 20
+MOST_CELLS = 20_000_000
+"""Strata times classes of the map times those of the reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +100,10 @@ def read_matrix(path: Path, areas: Mapping[str, float], where: str) -> Reference
     ------
     InputError
         All that is wrong at once: no matrix, a class twice, cells that are no counts,
-        classes without area or without a row (``E-ACC-03``, ``E-ACC-04``).
+        classes without area (``E-ACC-03``), reference classes that the map does not know
+        (``E-ACC-05``). A class with an area and no row is a stratum without samples.
     """
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(decode(path, where)[0], newline=""))]
-    rows = [row for row in rows if any(row)]
+    rows = _rows(decode(path, where)[0])
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         raise InputError(finding("E-ACC-01", where, rows=max(len(rows) - 1, 0), columns=max(len(rows[0]) - 1 if rows else 0, 0)))
     mapped, reference = [row[0] for row in rows[1:]], rows[0][1:]
@@ -108,20 +111,19 @@ def read_matrix(path: Path, areas: Mapping[str, float], where: str) -> Reference
     cells, wrong = _counts(rows[1:], reference, where)
     found += wrong
     found += [finding("E-ACC-03", where, name=name) for name in mapped if name not in areas]
-    found += [finding("E-ACC-05", where, name=name) for name in reference if name not in mapped]
-    found += [finding("E-ACC-04", where, name=name) for name in areas if name not in mapped]
+    classes = [*mapped, *(name for name in areas if name not in mapped)]
+    found += [finding("E-ACC-05", where, name=name) for name in reference if name not in classes]
     if found:
         raise InputError(found)
     if not cells.sum() > 0:
         raise InputError(finding("E-ACC-09", where))
-    matrix = np.zeros((len(mapped), len(mapped)))
-    for column, name in enumerate(reference):
-        matrix[:, mapped.index(name)] = cells[:, column]
-    counts = np.zeros((len(mapped),) * 3)
-    counts[np.arange(len(mapped)), np.arange(len(mapped))] = matrix
+    _check_size(len(classes), len(classes), where)
+    counts = np.zeros((len(classes),) * 3)
+    for row in range(len(mapped)):
+        counts[row, row, [classes.index(name) for name in reference]] = cells[row]
     return Reference(
-        classes=tuple(mapped), strata=tuple(mapped), counts=counts, weights=counts, squared_weights=counts,
-        areas=np.array([areas[name] for name in mapped]), map_strata=True,
+        classes=tuple(classes), strata=tuple(classes), counts=counts, weights=counts, squared_weights=counts,
+        areas=np.array([areas[name] for name in classes]), map_strata=True,
     )  # fmt: skip
 
 
@@ -156,14 +158,15 @@ def read_samples(path: Path, areas: Mapping[str, float] | None, where: str) -> t
         found.append(finding("W-ACC-04", where, number=int((~told).sum()), all=len(frame)))
     weight = frame["weight"].to_numpy(dtype=np.float64) if weighted else np.ones(len(frame))
     by_weight = {} if areas is not None else pd.Series(weight).groupby(stratum.to_numpy()).sum().to_dict()
-    return _counted(frame[told], stratum[told], weight[told.to_numpy()], dict(areas or by_weight)), found
+    return _counted(frame[told], stratum[told], weight[told.to_numpy()], dict(areas or by_weight), where), found
 
 
-def _counted(frame: pd.DataFrame, stratum: "pd.Series[str]", weight: Floats, areas: Mapping[str, float]) -> Reference:
+def _counted(frame: pd.DataFrame, stratum: "pd.Series[str]", weight: Floats, areas: Mapping[str, float], where: str) -> Reference:
     by_map = bool((stratum == frame["map_class"]).all())
     names = sorted({*frame["map_class"], *frame["reference_class"], *(areas if by_map else ())})
     strata = tuple(names) if by_map else tuple(areas)
     shape = len(strata), len(names), len(names)
+    _check_size(len(strata), len(names), where)
     place = (
         pd.Categorical(stratum, categories=list(strata)).codes, pd.Categorical(frame["map_class"], categories=names).codes,
         pd.Categorical(frame["reference_class"], categories=names).codes,
@@ -206,12 +209,24 @@ def _plain_name(name: str) -> str:
 
 
 def _with_head(text: str, synonyms: Mapping[str, str]) -> str:
-    """The text of a CSV file with the names of its columns as they are declared."""
-    head, newline, rest = text.lstrip("\ufeff").partition("\n")
-    names = [name.strip().lower().replace(" ", "_") for name in next(csv.reader([head.rstrip("\r")]), [])]
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow([synonyms.get(name, name) for name in names])
-    return buffer.getvalue() + newline + rest
+    """The text of a CSV file with the names of its columns as they are declared, whatever their capitals and blanks."""
+    plain = {name: name.lower().replace(" ", "_") for name in head_of(text)}
+    return renamed_head(text, {name: synonyms.get(other, other) for name, other in plain.items()})
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The rows of a CSV text that hold anything; none where it is no CSV."""
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
+    except csv.Error:
+        return []
+    return [row for row in rows if any(row)]
+
+
+def _check_size(strata: int, classes: int, where: str) -> None:
+    """Names that are numbers of samples, or notes, would make a table that no memory holds."""
+    if strata * classes**2 > MOST_CELLS:
+        raise InputError(finding("E-ACC-13", where, strata=strata, classes=classes))
 
 
 def _twice(names: Sequence[str], where: str) -> list[Finding]:
