@@ -39,7 +39,9 @@ class Outcome:
     @property
     def values(self) -> Floats:
         """Stocks of the result years and removals side by side, (D, n)."""
-        return np.concatenate([self.stocks.values, self.removals.values], axis=1)
+        draws = max(len(self.stocks.values), len(self.removals.values))
+        parts = [np.broadcast_to(one.values, (draws, one.values.shape[1])) for one in (self.stocks, self.removals)]
+        return np.concatenate(parts, axis=1)
 
 
 def outcome(account: Account, factor_values: Floats) -> Outcome:
