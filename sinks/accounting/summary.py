@@ -20,6 +20,11 @@ REMOVAL = "removal_tCO2e_per_year"
 OFFSET = "removal_offset_tCO2e_per_year"
 
 
+COLUMNS = [
+    "zone", "year", "quantity", "ecosystem", "approach", "year_from", "time_basis", "unit", "value", "value_flag", "reason", "not_estimated",
+]  # fmt: skip
+
+
 def exact_sum(values: Iterable[float]) -> float:
     """The exact decimal sum of rounded leaves; missing ones are left out."""
     return sum(round(value * 10**LEAF_DECIMALS) for value in values if value == value) / 10**LEAF_DECIMALS
@@ -62,7 +67,7 @@ def totals(stocks: Leaves, removals: Leaves, zones: Mapping[str, list[str]]) -> 
         row, places = _row(leaves, part)
         rows.append({**keys, **row})
         members.append(places + first)
-    return Totals(pd.DataFrame(rows), members)
+    return Totals(pd.DataFrame(rows, columns=COLUMNS), members)
 
 
 _Part = tuple[dict[str, object], Leaves, Flags, int]

@@ -3,7 +3,8 @@
 Sources: Olofsson P. et al. (2014), Remote Sensing of Environment 148:42-57, equations 1-11 (strata are the
 map classes); Stehman S. V. (2014), International Journal of Remote Sensing 35:4923-4939 (strata are anything).
 Neither paper was at hand: numbers of equations are those that public implementations name, or from memory.
-Both are one estimator: a stratified mean of indicators and, for user's and producer's accuracy, a ratio of two such means linearised at its estimate. No correction for a finite
+Both are one estimator: a stratified mean of indicators and, for user's and producer's accuracy,
+a ratio of two such means linearised at its estimate. No correction for a finite
 population is made: strata are areas, not numbers of units, and samples are small parts of them.
 """
 
