@@ -26,7 +26,7 @@ from sinks.estimation.models import Recipe, block_folds, blocks_of, cross_valida
 from sinks.estimation.predict import predict
 from sinks.estimation.retrieval import retrieval_of
 from sinks.layers.windows import Engine
-from sinks.pipeline import settle_tables, tabulate
+from sinks.pipeline import account, settle_tables, snapshot, tabulate
 from sinks.setup import set_up
 from sinks.toml import toml_text
 
@@ -693,3 +693,28 @@ def test_shrub_cover_is_retrieved_and_summed(tmp_path):
     year = tables.ACTIVITY_YEAR.read(tmp_path / "out" / "tables" / "activity_year.csv")
     rows = year[(year["layer"] == "shrub_cover") & (year["year"] == 2020)]
     assert rows["sum"].sum() / rows["area_ha"].sum() == pytest.approx(np.clip(greenness(2020), 0, 1)[:, :1090].mean(), abs=0.01)
+
+
+def test_the_run_carries_the_error_of_the_model_to_leagues(made):
+    """Member sums of forest times CF: their spread is the model's part of each league's standard error, and of both together."""
+    path, _, _, _ = made
+    setup = set_up(path)
+    tabulate(setup, Engine(threads=1))
+    snapshot(setup)
+    account(setup.out)
+    members = tables.MEMBERS.read(path.parent / "retrieved" / "members.csv")
+    forest = members[(members["year_from"] == 2023) & (members["land_from"] == ARBOR) & (members["model_member"] > 0)]
+    sums = forest.groupby(["zone", "model_member"])["sum"].sum().unstack(0).astype(float)
+    stocks = tables.STOCKS.read(setup.out / "tables" / "stocks.csv")
+    row = stocks.query("zone == 'Z1' and year == 2023 and ecosystem == 'forest' and pool == 'aboveground_biomass'").iloc[0]
+    assert row["interval_contains"] == "map+model"
+    assert row["interval_missing"] == "factor_without_range+area"
+    total = members[(members["year_from"] == 2023) & (members["land_from"] == ARBOR) & (members["model_member"] == 0)].groupby("zone")["sum"].sum()
+    shares = tables.CONTRIBUTIONS.read(setup.out / "tables" / "contributions.csv").query("kind == 'model' and ecosystem == 'forest' and year == 2023")
+    shares = shares[shares["quantity"] == "stock_tC"].set_index("zone")["se"]
+    carbon = stocks.query("year == 2023 and ecosystem == 'forest' and pool in ['aboveground_biomass', 'belowground_biomass', 'dead_wood']")
+    ratio = carbon.groupby("zone")["stock_tC"].sum() / total
+    expected = {"Z1": sums["Z1"] * ratio["Z1"], "Z2": sums["Z2"] * ratio["Z2"]}
+    expected["R"] = expected["Z1"] + expected["Z2"]
+    for zone, drawn in expected.items():
+        assert shares[zone] == pytest.approx(drawn.std(), rel=0.02)
