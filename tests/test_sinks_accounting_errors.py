@@ -8,6 +8,9 @@ from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Lattice, Recomputed, c
 
 from aoi.findings import InputError
 from sinks import tables
+from sinks.accounting import monte_carlo
+from sinks.accounting.sources_of_error import assess
+from sinks.accounting.summary import groups_of_zones, totals
 from sinks.explain import Asked, explain
 from sinks.setup import set_up
 
@@ -123,6 +126,24 @@ def test_covariance_of_leagues_is_an_output_that_adds_up(birch):
     assert 0.1 < value["Z1", "Z2"] / np.sqrt(value["Z1", "Z1"] * value["Z2", "Z2"]) < 1.0
     assert rows["mc_covariance"].to_numpy() == pytest.approx(rows["covariance"].to_numpy(), rel=0.3)
     assert region["mc_se"] == pytest.approx(region["se"], rel=0.12)
+
+
+def test_draws_are_those_of_the_whole_accounting(birch, monkeypatch):
+    """The short way over products of factors gives the draws that the whole accounting gives."""
+    inventory = birch.inventory()
+    found = assess(inventory.account, inventory.factors, inventory.evidence, inventory.areas)
+    summed = totals(found.central.stocks, found.central.removals, groups_of_zones(inventory.zones))
+    stocks = found.central.stocks.values.shape[1]
+    drawn = []
+    for few in (10, 10_000):
+        monkeypatch.setattr(monte_carlo, "_FEW", few)
+        plan = monte_carlo.MonteCarlo(draws=300, seed=3, sampling="stratified")
+        drawn.append(monte_carlo.draw(
+            found.account, inventory.factors, found.moved, found.central.values[0], found.effects, summed.members, stocks, plan
+        ))  # fmt: skip
+    size = np.abs(drawn[1].totals).max(axis=1, keepdims=True)
+    assert (np.abs(drawn[0].totals - drawn[1].totals) <= 1e-9 * size).all()
+    np.testing.assert_allclose(drawn[0].leaves.high, drawn[1].leaves.high, rtol=1e-9)
 
 
 def test_contributions_make_the_whole(birch):

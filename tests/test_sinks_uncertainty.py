@@ -11,6 +11,7 @@ from aoi.findings import InputError
 from sinks.accounting.area_errors import AreaSample, shares_of
 from sinks.accounting.errors import Effects, Source
 from sinks.accounting.intervals import Drawn, ends, significant
+from sinks.accounting.response import response
 from sinks.equations import error_propagation as ipcc
 from sinks.equations.area_estimation import map_strata_estimate, stratified_estimate
 from sinks.equations.spatial import Window, block_correlation, low_rank, reach_of
@@ -257,6 +258,37 @@ def test_shares_of_other_strata_and_weights():
     np.testing.assert_allclose((users**2).sum(axis=0), estimate.users_variance, rtol=1e-9)
     weighted = AreaSample("s.csv", ("a", "b"), counts, counts * 2.5, counts * 2.5**2, sample.areas)
     np.testing.assert_allclose(shares_of(weighted).effects, shares.effects, rtol=1e-12)
+
+
+# -- results as a polynomial of the factors ------------------------------------------------------------------
+
+
+def products(values):
+    """Results like those of the accounting: products of up to four factors, added up; one is missing everywhere."""
+    a, b, c, d = values.T
+    return np.stack([5 * a * b + 2 * c, 7 * a * b * c - d, 0 * a + 3, np.full(len(a), np.nan)], axis=1)
+
+
+def kinked(values):
+    """The same with a minimum that only some draws reach."""
+    return np.concatenate([products(values), np.minimum(values[:, :1], 1.2)], axis=1)
+
+
+@pytest.mark.parametrize(("results", "short"), [(products, True), (kinked, False), (lambda values: values[:, :1] ** 1.5, False)])
+def test_draws_take_the_short_way_only_where_it_is_exact(results, short):
+    """Products are found exactly from few results; a minimum or a power is seen, and the whole accounting runs."""
+    random = np.random.default_rng(4)
+    central, moved = np.array([1.0, 2.0, 0.5, 3.0]), np.arange(4)
+    steps = np.array([0.3, 0.2, 0.1, 0.5])
+    trial = central + steps * random.normal(size=(24, 4))
+    whole = results(central[None, :])[0]
+    first = np.array([(results((central + steps * one)[None, :]) - results((central - steps * one)[None, :]))[0] / 2 for one in np.eye(4)])
+    found = response(results, central, moved, steps, trial, (whole, first))
+    assert (found is not None) is short
+    if found is not None:
+        draws = central + steps * random.normal(size=(500, 4))
+        np.testing.assert_allclose(found(draws), np.nan_to_num(results(draws)), rtol=1e-10, atol=1e-10)
+        assert len(found.sets) < 2**4
 
 
 # -- numbers as they are printed ------------------------------------------------------------------------------

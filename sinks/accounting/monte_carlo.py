@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from sinks.accounting.errors import FACTOR, Effects
 from sinks.accounting.intervals import Drawn, ends
 from sinks.accounting.outcome import Account, outcome
+from sinks.accounting.response import TRIED, response
+from sinks.factors.resolver import standard_error
 from sinks.factors.table import FactorTable
 from sinks.uncertainty import Sampling, factor_draws, normal_draws
 
@@ -17,6 +20,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _CELLS_AT_ONCE = 6_000_000
+_FEW = 600
+"""Draws below which the whole accounting is as fast as finding a shorter way."""
 _MOST_LEAF_VALUES = 50_000_000
 
 
@@ -57,7 +62,7 @@ class Draws:
 
 
 def draw(
-    account: Account, factors: FactorTable, moved: Ints, effects: Effects, members: Sequence[Ints], stocks: int, plan: MonteCarlo
+    account: Account, factors: FactorTable, moved: Ints, central: Floats, effects: Effects, members: Sequence[Ints], stocks: int, plan: MonteCarlo
 ) -> Draws:  # fmt: skip
     """Draws of all leaves and of sums of them.
 
@@ -69,6 +74,8 @@ def draw(
     ----------
     moved : (K,) int64
         Rows of factors that have a range.
+    central : (n,) float64
+        Leaves at the central factors.
     members : list of (m,) int64
         The leaves of each sum.
     stocks : int
@@ -80,15 +87,22 @@ def draw(
     count = effects.rows.shape[1]
     kept = min(plan.draws, max(2, _MOST_LEAF_VALUES // max(1, count)))
     leaves, sums = np.empty((count, kept)), np.empty((len(members), plan.draws))
+    whole = partial(_whole, account)
+    trial = values[:: max(1, plan.draws // TRIED)][:TRIED]
+    steps = standard_error(factors)[moved]
+    of_factors = effects.rows[[number for number, owner in enumerate(effects.owner) if effects.sources[owner].kind == FACTOR]]
+    short = response(whole, factors.value, moved, steps, trial, (central, of_factors)) if plan.draws > _FEW else None
     groups = len(account.prepared.years.frame) + len(account.prepared.pairs.frame)
-    size = max(1, _CELLS_AT_ONCE // max(1, groups))
+    size = max(1, _CELLS_AT_ONCE // max(1, groups if short is None else count))
     flat = np.concatenate([*members, np.zeros(0, dtype=np.int64)]).astype(np.int64)
     starts = np.cumsum([0, *(len(one) for one in members)])
     for first in range(0, plan.draws, size):
         last = min(plan.draws, first + size)
-        with_central = np.concatenate([factors.value[None, :], values[first:last]])
-        results = outcome(account, with_central).values
-        drawn = _with_effects(results, normal[first:last] @ others.rows, stocks).T
+        if short is not None:
+            results = np.where(np.isnan(central), np.nan, short(values[first:last]))
+        else:
+            results = whole(np.concatenate([factors.value[None, :], values[first:last]]))[1:]
+        drawn = _with_effects(central, results, normal[first:last] @ others.rows, stocks).T
         if first < kept:
             leaves[:, first : min(last, kept)] = drawn[:, : kept - first]
         sums[:, first:last] = _sums(drawn, flat, starts)
@@ -103,13 +117,17 @@ def _normal(effects: Effects, plan: MonteCarlo) -> Floats:
     return np.concatenate(parts, axis=1) if parts else np.zeros((plan.draws, 0))
 
 
-def _with_effects(results: Floats, added: Floats, stocks: int) -> Floats:
-    """Results of draws, without the central one, with what other errors add."""
-    drawn = results[1:] + added
-    central = results[0, :stocks]
+def _whole(account: Account, values: Floats) -> Floats:
+    """Leaves for factor values whose first row is central."""
+    return outcome(account, values).values
+
+
+def _with_effects(central: Floats, results: Floats, added: Floats, stocks: int) -> Floats:
+    """Results of draws with what other errors add."""
+    drawn = results + added
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(central != 0.0, results[1:, :stocks] / central, 1.0)
-    drawn[:, :stocks] = results[1:, :stocks] + added[:, :stocks] * ratio
+        ratio = np.where(central[:stocks] != 0.0, results[:, :stocks] / central[:stocks], 1.0)
+    drawn[:, :stocks] = results[:, :stocks] + added[:, :stocks] * ratio
     return drawn
 
 

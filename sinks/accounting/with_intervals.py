@@ -45,7 +45,8 @@ def tables_with_intervals(
     count = stocks.values.shape[1]
     summed = totals(stocks, removals, groups)
     effects = assessed.effects.summed(summed.members)
-    draws = None if plan is None else draw(assessed.account, factors, assessed.moved, assessed.effects, summed.members, count, plan)
+    central = assessed.central.values[0]
+    draws = None if plan is None else draw(assessed.account, factors, assessed.moved, central, assessed.effects, summed.members, count, plan)
     scope = _scope(assessed, known)
     error = assessed.effects.standard_error()
     drawn = Drawn.nothing(len(error)) if draws is None else draws.leaves
