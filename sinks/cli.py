@@ -22,6 +22,8 @@ VERBS = {
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",
+    "offsets": "sinks.commands.offsets",
+    "ledger": "sinks.commands.ledger",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
     "quantify": "sinks.commands.quantify",

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
+from sinks.assessment.stage import assess
 from sinks.checking import layout_findings
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
@@ -38,13 +39,14 @@ def command(
             computed = tabulate(setup, engine, show)
         snapshot(setup)
         accounted = account(setup.out)
+        settled = assess(setup.config, setup.folders, setup.out)
         drawn = draw_maps(setup)
         found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
-        log(setup.out, "finished", tabulated=computed, accounted=accounted)
+        log(setup.out, "finished", tabulated=computed, accounted=accounted, settled=settled)
     show_findings(found, as_json)
     if not silent:
         click.echo(summary)
         if drawn:
             click.echo(text("run.maps", names=", ".join(f"maps/{name}.tif" for name in drawn)))
-        click.echo(text("run.done" if computed or accounted or drawn else "run.nothing_new", folder=setup.config.run.output))
+        click.echo(text("run.done" if computed or accounted or settled or drawn else "run.nothing_new", folder=setup.config.run.output))
