@@ -24,6 +24,8 @@ VERBS = {
     "account": "sinks.commands.account",
     "offsets": "sinks.commands.offsets",
     "ledger": "sinks.commands.ledger",
+    "package": "sinks.commands.package",
+    "verify": "sinks.commands.verify",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
     "quantify": "sinks.commands.quantify",

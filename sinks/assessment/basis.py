@@ -100,7 +100,10 @@ class Basis:
         if row["value"] != row["value"]:
             return None, lacks or "total"
         prefix = "mc_" if self.monte_carlo else ""
-        parts = {name: decimal_of(row[f"{prefix}{name}"]) if row[f"{prefix}{name}"] == row[f"{prefix}{name}"] else None for name in ("se", "low", "high")}
+        parts = {
+            name: decimal_of(row[f"{prefix}{name}"]) if row[f"{prefix}{name}"] == row[f"{prefix}{name}"] else None
+            for name in ("se", "low", "high")
+        }
         return Removal(value=decimal_of(row["value"]), **parts), lacks
 
     def region_error(self, year: int) -> Decimal | None:

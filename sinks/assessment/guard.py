@@ -105,11 +105,15 @@ def _check_quantified(ledger: Ledger, rows: pd.DataFrame | None) -> Iterator[Fin
         totals[project, module] = totals.get((project, module), 0) + units
         quantified = by_vintage.get((project, module, vintage), 0.0)
         if units >= quantified + 1:
-            yield finding("E-LEDGER-33", ledger.name, project=project, module=module, vintage=vintage, issued=units, quantified=f"{quantified:.3f}")
+            yield finding(
+                "E-LEDGER-33", ledger.name, project=project, module=module, vintage=vintage, issued=units, quantified=f"{quantified:.3f}"
+            )
     for (project, module), units in sorted(totals.items()):
         quantified = sum(amount for key, amount in by_vintage.items() if key[:2] == (project, module))
         if units > quantified + 1e-6:
-            yield finding("E-LEDGER-33", ledger.name, project=project, module=module, vintage="-", issued=units, quantified=f"{quantified:.3f}")
+            yield finding(
+                "E-LEDGER-33", ledger.name, project=project, module=module, vintage="-", issued=units, quantified=f"{quantified:.3f}"
+            )
     yield from _check_shares(ledger, net)
 
 
@@ -123,7 +127,11 @@ def _check_shares(ledger: Ledger, net: pd.DataFrame) -> Iterator[Finding]:
         if whole <= 0:
             continue
         stated = dict(shares_of(shares))
-        far = [code for code in {*stated, *of_leagues} if abs(float(stated.get(code, 0)) - of_leagues.get(code, 0.0) / whole) > float(value("league_split"))]
+        far = [
+            code
+            for code in {*stated, *of_leagues}
+            if abs(float(stated.get(code, 0)) - of_leagues.get(code, 0.0) / whole) > float(value("league_split"))
+        ]
         if far:
             said = "; ".join(f"{code}: {amount / whole:.4f}" for code, amount in sorted(of_leagues.items()))
             yield finding("W-LEDGER-34", ledger.name, project=project, vintage=vintage, stated=shares, modelled=said)

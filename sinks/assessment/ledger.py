@@ -126,7 +126,10 @@ class Ledger:
         return Head(int(entries), str(sha256))
 
     def append(
-        self, rows: Iterable[tuple[str, Event, str]], guard: Callable[["Ledger"], list[Finding]] | None = None, found: list[Finding] | None = None
+        self,
+        rows: Iterable[tuple[str, Event, str]],
+        guard: Callable[["Ledger"], list[Finding]] | None = None,
+        found: list[Finding] | None = None,
     ) -> Appended:
         """Append events; those that are there already are passed over, so that an import done twice is done once.
 
@@ -237,7 +240,11 @@ class Ledger:
                 return [finding("E-LEDGER-17", self.name, sequence=number, block=row[1])]
             previous = sha256
         head = self.head()
-        return [] if (head.entries, head.sha256) == (number, previous) else [finding("E-LEDGER-18", self.name, entries=head.entries, found=number)]
+        return (
+            []
+            if (head.entries, head.sha256) == (number, previous)
+            else [finding("E-LEDGER-18", self.name, entries=head.entries, found=number)]
+        )
 
 
 class _Writer:
@@ -303,10 +310,14 @@ class _Writer:
     def _block(self, name: str) -> Block | None:
         """What is known of a block: from this import, else from the ledger."""
         if name not in self._blocks and not self._fresh:
-            rows = self._db.execute(f"SELECT {_ROW} FROM events WHERE block = ? AND sequence <= ? ORDER BY event", (name, self._stood_before))
+            rows = self._db.execute(
+                f"SELECT {_ROW} FROM events WHERE block = ? AND sequence <= ? ORDER BY event", (name, self._stood_before)
+            )
             for event in map(_event, rows):
                 _advance(self._blocks, event)
-            children = self._db.execute("SELECT min(date) FROM events WHERE parent = ? AND sequence <= ?", (name, self._stood_before)).fetchone()
+            children = self._db.execute(
+                "SELECT min(date) FROM events WHERE parent = ? AND sequence <= ?", (name, self._stood_before)
+            ).fetchone()
             if name in self._blocks and children[0]:
                 self._blocks[name].split_on = str(children[0])
         return self._blocks.get(name)

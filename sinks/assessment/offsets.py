@@ -319,7 +319,11 @@ def assumed_issued(units: Units, module: str, reading: Reading) -> list[Movement
             risk = 1 - Fraction(row["quantified_tCO2e"]) / Fraction(row["gross_tCO2e"]) if row["gross_tCO2e"] > 0 else Fraction(0)
             late = vintage in reading.closed
             day = (date.fromisoformat(closed) + timedelta(days=1)).isoformat() if late else min(reading.as_of, f"{vintage}-12-31")
-            out.append(Movement(day, row["project"], module, "removal", vintage, _text(max(Fraction(0), risk)), f"{row['league']}:1", "held", whole))
+            out.append(
+                Movement(
+                    day, row["project"], module, "removal", vintage, _text(max(Fraction(0), risk)), f"{row['league']}:1", "held", whole
+                )
+            )
     return out
 
 

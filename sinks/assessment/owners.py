@@ -116,7 +116,12 @@ class _Work:
         rows = self.quantifications
         if rows is None:
             return {TOTAL: Fraction(1)}
-        rows = rows[(rows["project"] == claim.project) & (rows["vintage"] == claim.vintage) & (rows["league"] == claim.league) & (rows["term"] != NET)]
+        rows = rows[
+            (rows["project"] == claim.project)
+            & (rows["vintage"] == claim.vintage)
+            & (rows["league"] == claim.league)
+            & (rows["term"] != NET)
+        ]
         sums = (rows["after_other_tCO2e"] * rows["sign"]).groupby(rows["pool"]).sum()
         gains = {str(pool): Fraction(repr(float(amount))) for pool, amount in sums.items() if amount > 0}
         whole = sum(gains.values())
@@ -156,7 +161,10 @@ class _Work:
         key = self.basis.interval_of(claim.vintage)
         if key is not None and key[2] == "interval_mean":
             years = range(key[0] + 1, key[1] + 1)
-            gross = sum((one.gross for one in claims if (one.project, one.league) == (claim.project, claim.league) and one.vintage in years), Fraction(0))
+            gross = sum(
+                (one.gross for one in claims if (one.project, one.league) == (claim.project, claim.league) and one.vintage in years),
+                Fraction(0),
+            )
             if Fraction(whole) * len(years) >= gross:
                 return "timing"
         return "baseline"

@@ -87,8 +87,12 @@ def note_sources(config: Config, folders: Folders, out: Path) -> None:
     wanted["quantifications"] = [(one, "quantifications.files") for one in (config.quantifications.files if config.quantifications else ())]
     found = {name: [folders.find(text, where) for text, where in texts] for name, texts in wanted.items()}
     names = config.parcels
-    columns = {} if names is None else {"project": names.project, "programme": names.programme, "vintage": names.vintage, "code": names.code}
-    note = {name: [[Path(os.path.relpath(path, out.resolve())).as_posix(), label] for path, label in files] for name, files in found.items()}
+    columns = (
+        {} if names is None else {"project": names.project, "programme": names.programme, "vintage": names.vintage, "code": names.code}
+    )
+    note = {
+        name: [[Path(os.path.relpath(path, out.resolve())).as_posix(), label] for path, label in files] for name, files in found.items()
+    }
     write_json(out / NOTE, {**note, "columns": columns})
 
 

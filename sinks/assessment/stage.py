@@ -16,14 +16,16 @@ from sinks import tables
 from sinks.assessment.basis import Basis, read_basis
 from sinks.assessment.ledger import Ledger
 from sinks.assessment.offsets import Account, Units, account_offsets, assumed_issued, reading_of, years_of
+from sinks.assessment.owner_map import owner_map
 from sinks.assessment.sources import Sources, guarded_ledger, note_sources, noted_sources, read_emissions, read_known
 from sinks.assessment.words import offsets_words
-from sinks.config import Config, PolicySection
-from sinks.layers.inputs import Folders
+from sinks.config import PolicySection
 from sinks.pipeline import read_inventory, results, tables_of
 from sinks.provenance import code_hash, content_hash, file_sha256, log, read_json, write_json
+from sinks.setup import Setup
 
 STAGE = "offsets"
+OWNERS = "maps/owners.geojson"
 CODE = ("sinks/assessment", "sinks/tables.py", "sinks/config.py")
 MADE = (tables.OFFSETS, tables.UNITS, tables.PIPELINE, tables.POLYGON_ACCOUNT)
 OF_ACCOUNTING = ("removal_approach", "grass_weather", "wetland_ch4", "unvalidated_change")
@@ -95,7 +97,7 @@ def settle_offsets(out: Path) -> bool:
     return True
 
 
-def assess(config: Config, folders: Folders, out: Path) -> bool:
+def assess(setup: Setup, out: Path) -> bool:
     """The stage within a run: note where its files are, then make the tables; returns whether anything was computed.
 
     A run whose policy has no year to assess (one date alone) has no offset.
@@ -105,11 +107,21 @@ def assess(config: Config, folders: Folders, out: Path) -> bool:
     InputError
         As `settle_offsets`.
     """
-    note_sources(config, folders, out)
+    note_sources(setup.config, setup.folders, out)
     policy = policy_of(out)
     if not years_of(policy, read_basis(out, policy.removal_approach, False)):
         return False
-    return settle_offsets(out)
+    computed = settle_offsets(out)
+    if computed or not (out / OWNERS).exists():
+        replace_file(
+            out / OWNERS,
+            owner_map(setup.zone_sets, tables.POLYGON_ACCOUNT.read(out / "tables" / "polygon_account.csv"), _parcel_owners(setup)),
+        )
+    return computed
+
+
+def _parcel_owners(setup: Setup) -> dict[str, str]:
+    return {} if setup.parcels is None else dict(zip(setup.parcels.zones.codes, setup.parcels.projects, strict=True))
 
 
 def what_if(out: Path, other: WhatIf) -> tuple[pd.DataFrame, list[Finding], PolicySection]:
@@ -135,7 +147,9 @@ def what_if(out: Path, other: WhatIf) -> tuple[pd.DataFrame, list[Finding], Poli
 def compared(this: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """Rows of `COMPARISON` from two tables of offsets."""
     names = [name for name in tables.OFFSETS.names if f"{name.removesuffix('_tCO2e')}_this_tCO2e" in COMPARISON.names]
-    both = this[["league", "year", *names]].merge(other[["league", "year", *names]], on=["league", "year"], how="outer", suffixes=(".this", ".other"))
+    both = this[["league", "year", *names]].merge(
+        other[["league", "year", *names]], on=["league", "year"], how="outer", suffixes=(".this", ".other")
+    )
     columns = {f"{name.removesuffix('_tCO2e')}_{side}_tCO2e": both[f"{name}.{side}"] for name in names for side in ("this", "other")}
     return both[["league", "year"]].assign(**columns, difference_tCO2e=both["offset_trial_tCO2e.other"] - both["offset_trial_tCO2e.this"])
 
@@ -162,7 +176,9 @@ def _account(out: Path, sources: Sources, policy: PolicySection, other: WhatIf, 
     if other.assume:
         there = set() if known.quantifications is None else set(known.quantifications["module"])
         if set(other.assume) - there:
-            raise InputError(finding("E-OFFSET-05", "--assume-issued", asked=", ".join(other.assume), known=", ".join(sorted(there)) or "-"))
+            raise InputError(
+                finding("E-OFFSET-05", "--assume-issued", asked=", ".join(other.assume), known=", ".join(sorted(there)) or "-")
+            )
         reading = reading_of(policy, years)
         units = replace(units, assumed=[one for module in other.assume for one in assumed_issued(units, module, reading)])
     account = account_offsets(basis, units, policy, run_id)
@@ -220,7 +236,10 @@ def _kept(out: Path, key: str) -> bool:
     record = (read_json(out / "run.json") or {}).get("stages", {}).get(STAGE)
     if not record or record["key"] != key:
         return False
-    return all((out / "tables" / f"{name}.csv").exists() and file_sha256(out / "tables" / f"{name}.csv") == digest for name, digest in record["tables"].items())
+    return all(
+        (out / "tables" / f"{name}.csv").exists() and file_sha256(out / "tables" / f"{name}.csv") == digest
+        for name, digest in record["tables"].items()
+    )
 
 
 def _record(out: Path, key: str, run_id: str) -> None:
@@ -234,3 +253,11 @@ def _record(out: Path, key: str, run_id: str) -> None:
 def words_of(out: Path) -> str:
     """The offsets of a run in words, in the language of the user."""
     return (out / "assessment" / f"offsets.{current_language()}.md").read_text(encoding="utf-8")
+
+
+def brief_of(out: Path) -> str:
+    """The offsets of the last assessment year in words, in the language of the user."""
+    kept = read_json(out / "assessment" / "findings.json") or {}
+    offsets, units = (table.read(out / "tables" / f"{table.name}.csv") for table in (tables.OFFSETS, tables.UNITS))
+    last = offsets[offsets["year"] == offsets["year"].max()]
+    return offsets_words(last, units, None, kept.get(current_language(), ()), _names(out), current_language())

@@ -69,7 +69,7 @@ def state_name(state: str, language: Language) -> str:
 def league_name(code: str, zones: pd.DataFrame | None, language: Language) -> str:
     """The name of a league or of the region."""
     if code in (REGION, "all"):
-        return text(f"zone.{code}", language)
+        return text("division.150000" if code == REGION else "zone.all", language)
     if code in league_names():
         return league_names()[code][0 if language == "zh" else 1]
     names = {} if zones is None else dict(zip(zones["zone"], zones[f"name_{language}"], strict=True))
@@ -84,9 +84,14 @@ def wan(tonnes: Any, decimals: int = 2) -> str:
 
 
 def offsets_words(
-    offsets: pd.DataFrame, units: pd.DataFrame, policy: PolicySection, findings: Sequence[Mapping[str, str]], zones: pd.DataFrame | None, language: Language
+    offsets: pd.DataFrame,
+    units: pd.DataFrame,
+    policy: PolicySection | None,
+    findings: Sequence[Mapping[str, str]],
+    zones: pd.DataFrame | None,
+    language: Language,
 ) -> str:
-    """The page of the offset: what it is, the region's three totals, a table per year, the choices, what to know."""
+    """The page of the offset: what it is, the region's three totals, a table per year, the choices (where a policy is given), what to know."""
 
     def say(key: str, **values: object) -> str:
         return text(f"offsets.{key}", language, **values)
@@ -98,9 +103,15 @@ def offsets_words(
         lines += [f"## {say('year', year=year, basis=say(_basis_key(rows)))}", "", *_totals(rows, say), ""]
         lines += [*_table(rows, zones, language, say), ""]
     lines += [f"## {say('units')}", "", *_units(units, zones, language, say), ""]
-    lines += [f"## {say('policy')}", "", *(f"- {sentence}" for _, sentence in policy_words(policy, years, language)), ""]
+    if policy is not None:
+        lines += [f"## {say('policy')}", "", *(f"- {sentence}" for _, sentence in policy_words(policy, years, language)), ""]
     if findings:
-        lines += [f"## {say('findings')}", "", *(f"- {one['id']} {one['message']}: {one['where']}. {one['found']}. {one['remedy']}." for one in findings), ""]
+        lines += [
+            f"## {say('findings')}",
+            "",
+            *(f"- {one['id']} {one['message']}: {one['where']}. {one['found']}. {one['remedy']}." for one in findings),
+            "",
+        ]
     return "\n".join(lines)
 
 
@@ -128,12 +139,24 @@ def _totals(rows: pd.DataFrame, say: Any) -> list[str]:
 
 def _table(rows: pd.DataFrame, zones: pd.DataFrame | None, language: Language, say: Any) -> list[str]:
     emission = rows["emission_tCO2e"].notna().any()
-    columns = ("league", "removal", "deduction", "excluded", "withheld", "shortfall", "offset", *(("emission", "net", "share") if emission else ()))
+    columns = (
+        "league",
+        "removal",
+        "deduction",
+        "excluded",
+        "withheld",
+        "shortfall",
+        "offset",
+        *(("emission", "net", "share") if emission else ()),
+    )
     heads = [say(f"head.{name}") for name in columns]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     for row in rows.to_dict("records"):
         cells = [league_name(row["league"], zones, language)]
-        cells += [wan(row[f"{name}_tCO2e"]) for name in ("removal_inventory", "deduction", "ccer_applied", "withheld_zero_rule", "shortfall", "offset_trial")]
+        cells += [
+            wan(row[f"{name}_tCO2e"])
+            for name in ("removal_inventory", "deduction", "ccer_applied", "withheld_zero_rule", "shortfall", "offset_trial")
+        ]
         if emission:
             cells += [wan(row["emission_tCO2e"]), wan(row["net_emission_tCO2e"]), share_of(row)]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

@@ -11,6 +11,7 @@ import pandas as pd
 from aoi.table import Table
 from aoi.texts import text
 from sinks import tables
+from sinks.assessment.rule import RULE_ID
 from sinks.assessment.words import WAN, league_name, share_of, state_name
 
 FIXED = datetime(2020, 1, 1)
@@ -66,7 +67,9 @@ def _book(title: str) -> tuple[Any, io.BytesIO, dict[str, Any]]:
     import xlsxwriter
 
     buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True})
+    book = xlsxwriter.Workbook(
+        buffer, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+    )
     book.set_properties({"title": title, "created": FIXED, "author": "", "company": "", "comments": ""})
     forms = {
         "head": book.add_format({"bold": True, "bg_color": "#E4EEE7", "border": 1, "text_wrap": True, "valign": "top"}),
@@ -97,7 +100,7 @@ def _cover(book: Any, forms: Mapping[str, Any], notes: Notes) -> None:
 def _wan_sheet(book: Any, forms: Mapping[str, Any], offsets: pd.DataFrame, zones: pd.DataFrame | None) -> None:
     """A line per league and year in 万吨, the region's in bold."""
     sheet = book.add_worksheet("抵扣（万吨）")
-    sheet.write_string(0, 0, text("offsets.trial", "zh"), forms["label"])
+    sheet.write_string(0, 0, text("offsets.trial", "zh", rule=RULE_ID), forms["label"])
     in_wan = [tables.OFFSETS.column(name) for name in IN_WAN]
     columns = [f"{column.title_zh}（万吨）\n{column.title_en}, 10,000 t" for column in in_wan]
     heads = ["盟市\nLeague", "代码\nCode", "年份\nYear", *columns, "抵扣占排放\nShare of the emission"]
@@ -126,7 +129,10 @@ def _table_sheet(
         sheet.write_string(row, 0, _inert(f"{zh} {en}"), forms["label"])
     top = len(labels)
     names = [*(["盟市\nLeague"] if "league" in table.names else [])]
-    heads = [*names, *(f"{column.title_zh}{f'（{column.unit}）' if column.unit else ''}\n{column.title_en}\n{column.name}" for column in table.columns)]
+    heads = [
+        *names,
+        *(f"{column.title_zh}{f'（{column.unit}）' if column.unit else ''}\n{column.title_en}\n{column.name}" for column in table.columns),
+    ]
     for place, head in enumerate(heads):
         sheet.write_string(top, place, head, forms["head"])
         sheet.set_column(place, place, 18)

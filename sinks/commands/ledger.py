@@ -52,7 +52,9 @@ def import_events(
     show_findings(found, as_json)
     if not as_json:
         click.echo(
-            text("ledger.appended", added=appended.added, known=appended.known, entries=appended.head.entries, head=appended.head.sha256[:16])
+            text(
+                "ledger.appended", added=appended.added, known=appended.known, entries=appended.head.entries, head=appended.head.sha256[:16]
+            )
         )
 
 

@@ -50,8 +50,9 @@ def _side_by_side(rows: pd.DataFrame, this: PolicySection, other: PolicySection,
     lines += [text("offsets.assumed", modules=", ".join(assume))] if assume else []
     lines += ["", text("offsets.compare"), text("offsets.compare_head")]
     for row in rows.to_dict("records"):
-        pairs = [f"{wan(row[f'{name}_this_tCO2e'])} → {wan(row[f'{name}_other_tCO2e'])}" for name in ("removal_inventory", "ccer_excluded", "offset_trial")]
+        pairs = [
+            f"{wan(row[f'{name}_this_tCO2e'])} → {wan(row[f'{name}_other_tCO2e'])}"
+            for name in ("removal_inventory", "ccer_excluded", "offset_trial")
+        ]
         lines.append(" | ".join([league_name(row["league"], None, language), str(row["year"]), *pairs, wan(row["difference_tCO2e"])]))
     return lines
-
-

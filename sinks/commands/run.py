@@ -39,7 +39,7 @@ def command(
             computed = tabulate(setup, engine, show)
         snapshot(setup)
         accounted = account(setup.out)
-        settled = assess(setup.config, setup.folders, setup.out)
+        settled = assess(setup, setup.out)
         drawn = draw_maps(setup)
         found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
