@@ -71,7 +71,7 @@ def explain_offset(out: Path, league: str, year: int) -> list[Step]:
 
 
 def _say(key: str, **values: object) -> str:
-    return text(f"explain.offset.{key}", **values)
+    return text(f"explain.offset.{key}", None, **values)
 
 
 def _number(value: Any) -> float | None:
@@ -100,9 +100,13 @@ def _leaves(basis: Basis, league: str, year: int) -> list[Step]:
     rows = basis.rows_of([zone for zone, of in basis.league_of.items() if of == league], key)
     rows = rows[rows["account"] == "offset"]
     return [
-        Step(", ".join(map(str, names)), float(total(leaves)), f"removals.csv, {key[0]}-{key[1]}, n = {len(leaves)}")
+        Step(_land(*map(str, names)), float(total(leaves)), f"removals.csv, {key[0]}-{key[1]}, n = {len(leaves)}")
         for names, leaves in rows.groupby(["ecosystem", "pool", "transition"], sort=True)
     ]
+
+
+def _land(ecosystem: str, pool: str, transition: str) -> str:
+    return ", ".join((text(f"ecosystem.{ecosystem}"), text(f"pool.{pool}"), _say(transition)))
 
 
 def _excluded(out: Path, row: dict[str, Any], policy: PolicySection, basis: Basis) -> list[Step]:
@@ -146,7 +150,9 @@ def _identity(row: dict[str, Any]) -> Step:
     if any(one is None for one in values):
         return Step(_say("identity"), None, _say("not_settled"))
     whole = sum((decimal_of(one) for one in values if one is not None), Decimal(0))
-    titles = " + ".join(f"{tables.OFFSETS.column(f'{name}_tCO2e').title_zh} {one:,.3f}" for name, one in zip(IDENTITY, values, strict=True))
+    columns = [tables.OFFSETS.column(f"{name}_tCO2e") for name in IDENTITY]
+    names = [column.title_zh if current_language() == "zh" else column.title_en for column in columns]
+    titles = " + ".join(f"{name} {one:,.3f}" for name, one in zip(names, values, strict=True))
     return Step(_say("identity"), float(whole), f"{titles} = {whole:,}")
 
 
