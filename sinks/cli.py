@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     choose_language(_asked_language(arguments))
     try:
         with _stoppable():
-            cli.main(args=arguments, prog_name="sinks", standalone_mode=False)
+            code = cli.main(args=arguments, prog_name="sinks", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_FINDINGS)
@@ -82,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         show_findings(error.findings, "--json" in arguments)
         sys.exit(EXIT_UNFINISHED if isinstance(error, Unfinished) else EXIT_FINDINGS)
+    if isinstance(code, int) and code:  # a verb that left with an exit code of its own
+        sys.exit(code)
 
 
 @contextmanager

@@ -194,6 +194,26 @@ POLICY_KEYS = [
     "excess_tolerance",
 ]
 ISSUED = ("issue", "split")
+NEEDED: dict[str, frozenset[str]] = {
+    "data/offset.csv": frozenset(
+        (
+            "status value_flag league year removal_approach deduction_mode ccer_issued_tCO2e pipeline_tCO2e avoided_emission_tCO2e "
+            "memo_wetland_ch4_tCO2e rule_id rule_status unverified_factors_n run_id"
+        ).split()
+    ),
+    "data/ccer.csv": frozenset("issued_tCO2e gross_tCO2e excluded".split()),
+    "data/polygon_account.csv": frozenset("gross_tCO2e claimed_tCO2e excess_tCO2e".split()),
+    "data/change.csv": frozenset(["area_ha"]),
+    "data/inventory.csv": frozenset(["value_flag"]),
+    "data/ledger.csv": frozenset("block event date action evidence".split()),
+    "data/pipeline.csv": frozenset("status gross_tCO2e quantified_tCO2e issued_tCO2e pipeline_tCO2e".split()),
+}
+"""Cells that are never empty, beside those of keys."""
+OF_SETTLED = (
+    "removal_inventory deduction removal_conservative ccer_excluded ccer_applied true_up carry_in carry_out withheld_zero_rule above_cap "
+    "floor_remainder shortfall offset_if_only_leaving_units_excluded offset_if_nothing_excluded"
+).split()
+"""What a row with a trial offset says as well."""
 _PLACES = re.compile(r"-?(0|[1-9]\d{0,17})\.\d{3}")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 _LINE = re.compile(r"([0-9a-f]{64})  ([!-~]+)")
@@ -585,6 +605,11 @@ def _read_table(content: bytes, name: str, head: list[str], key: list[str], newe
                 rows.append(_row(head, cells, f"{name}: {lines.line_num}", found))
     except (csv.Error, StopIteration) as error:
         return [], [Found("E-PKG-24", name, str(error)[:80])]
+    needed = NEEDED.get(name, frozenset())
+    for number, row in enumerate(rows, start=2):
+        empty = [column for column in head if column in needed and row[column] in (None, "")]
+        if empty and len(found) < MOST_FOUND:
+            found.append(Found("E-PKG-26", f"{name}: {number}", "", ", ".join(empty)))
     return rows, found + _check_keys(rows, name, key)
 
 
@@ -746,8 +771,13 @@ def _check_offset(row: Row, policy: Mapping[str, str]) -> Iterator[Found]:
     low, high = row["low_tCO2e"], row["high_tCO2e"]
     if low is not None and high is not None and not (row["removal_inventory_tCO2e"] is not None and low <= n("removal_inventory") <= high):
         yield Found("E-PKG-35", where, str(n("removal_inventory")), f"{low} .. {high}")
-    if not settled:
+    missing = [name for name in OF_SETTLED if row[f"{name}_tCO2e"] is None]
+    if settled and (missing or not row["time_basis"]):
+        yield Found("E-PKG-26", where, "", ", ".join([*missing, "time_basis"]))
+    if not settled or missing:
         return
+    if row["league"] != REGION and policy.get("zero_rule") == "true" and n("removal_inventory") and (low is None or high is None):
+        yield Found("E-PKG-35", where, "", "low, high")
     parts = ("deduction", "ccer_applied", "withheld_zero_rule", "above_cap", "offset_trial", "floor_remainder", "shortfall")
     total = sum((n(name) for name in parts), ZERO)
     if row["league"] == REGION:
@@ -808,7 +838,8 @@ def _check_carry(rows: Sequence[Row]) -> Iterator[Found]:
     years = sorted({row["year"] for row in rows if row["year"] is not None})
     at = {(row["league"], row["year"]): row for row in rows}
     for league in sorted(DIVISIONS - {REGION}):
-        for before, year in zip([None, *years[:-1]], years, strict=True):
+        for place, year in enumerate(years):
+            before = years[place - 1] if place else None
             row, last = at.get((league, year)), at.get((league, before)) if before is not None else None
             if row is None or row["carry_in_tCO2e"] is None or (before is not None and (last is None or last["carry_out_tCO2e"] is None)):
                 continue
@@ -1001,10 +1032,18 @@ def check(path: Path, public: bytes, verify: Verifier = ed25519_verify) -> Check
         package = check_package(files)
         tables, found = read_tables(files, package)
         if not found:
-            found = list(check_rules(package, tables))
+            found = _rules(package, tables)
         return Checked(digest, package, tables, found[:MOST_FOUND])
     except Stopped as stopped:
         return Checked("", {}, {}, stopped.found)
+
+
+def _rules(package: Mapping[str, Any], tables: Tables) -> list[Found]:
+    """The rules; cells that no rule can take (empty where a number must be) are a finding, never an error of the reader."""
+    try:
+        return check_rules(package, tables)
+    except (TypeError, ValueError, KeyError, ArithmeticError) as error:
+        return [Found("E-PKG-26", "data", f"{type(error).__name__}: {error}"[:100], "complete rows")]
 
 
 _SQL = (
