@@ -12,7 +12,6 @@ from aoi.codes import REGION, league_names
 from sinks import tables
 from sinks.assessment.events import Event
 from sinks.assessment.ledger import Ledger, read_events
-from sinks.assessment.reader import archive_bytes
 from sinks.config import PolicySection
 
 LEAGUES = sorted(league_names())
@@ -175,7 +174,3 @@ def offsets_of(folder: Path) -> pd.DataFrame:
     return tables.OFFSETS.read(folder / "tables" / "offsets.csv").set_index(["league", "year"])
 
 
-def write_archive(path: Path, files: Mapping[str, bytes]) -> Path:
-    """A bundle as an archive."""
-    path.write_bytes(archive_bytes(files))
-    return path

@@ -128,7 +128,7 @@ def described(files: Files, **values: object) -> Files:
 
 
 OFFSET, LEDGER, CCER = "data/offset.csv", "data/ledger.csv", "data/ccer.csv"
-LEAGUE = ("150400", "2022")
+RESTATED = '"NMG-ECS:150400:2022","se_tCO2e",1,1.000,2.000,1.000,"ERROR","x","y","2026-01-01"'
 
 
 def _offset(column: str, text: str, league: str = "150400", year: str = "2022") -> Callable[[Files], Files]:
@@ -177,7 +177,7 @@ BEFORE_SIGNING: dict[str, tuple[str, Callable[[Files], Files]]] = {
     "polygons do not close": ("E-PKG-40", lambda files: cell(files, "data/polygon_account.csv", 0, "unclaimed_tCO2e", "1.000")),
     "restated out of the blue": (
         "E-PKG-41",
-        lambda files: edit(files, "data/restatement.csv", lambda lines: [*lines, '"NMG-ECS:150400:2022","se_tCO2e",1,1.000,2.000,1.000,"ERROR","x","y","2026-01-01"']),
+        lambda files: edit(files, "data/restatement.csv", lambda lines: [*lines, RESTATED]),
     ),
     "record of another year": ("E-PKG-42", lambda files: described(files, status="final")),
     "withdrawn with numbers": (
@@ -289,3 +289,9 @@ ARCHIVES: dict[str, tuple[str, Callable[[Files], bytes]]] = {
     "compressed": ("E-PKG-07", lambda files: archive_of(sorted(files.items()), zipfile.ZIP_DEFLATED)),
 }  # fmt: skip
 """Archives that are no package, or dangerous ones."""
+
+
+def write_archive_of(path: Path, files: Files) -> Path:
+    """A bundle as an archive."""
+    path.write_bytes(archive_bytes(files))
+    return path

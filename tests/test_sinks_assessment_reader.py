@@ -331,7 +331,7 @@ def test_names_of_keys(public):
     assert key_id(public) == hashlib.sha256(public).hexdigest()[:16]
     assert public_key(public.hex()) == public
     for bad in ("", "ab", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"):
-        with pytest.raises(ValueError, match="no Ed25519|Incorrect padding|Invalid base64"):
+        with pytest.raises(ValueError, match=r"no Ed25519|Incorrect padding|Invalid base64"):
             public_key(bad)
 
 

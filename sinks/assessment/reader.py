@@ -88,6 +88,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
 }
 """Words of the findings, in Chinese and English; those of ``sinks verify`` are the same."""
 
+
+def _words(text: str) -> list[str]:
+    """Names written in a row."""
+    return text.split()
+
+
 _OFFSET = (
     "record_id revision status value_flag league year time_basis removal_approach removal_inventory_tCO2e se_tCO2e low_tCO2e high_tCO2e "
     "deduction_mode deduction_tCO2e removal_conservative_tCO2e ccer_issued_tCO2e ccer_excluded_tCO2e ccer_applied_tCO2e true_up_tCO2e "
@@ -124,44 +130,18 @@ HEADS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """Every needed table: its columns in order and its key."""
 INTEGERS = frozenset(
-    [
-        "revision",
-        "year",
-        "year_from",
-        "year_to",
-        "vintage",
-        "soil_depth_cm",
-        "unverified_factors_n",
-        "event",
-        "sequence",
-        "serial_first",
-        "serial_last",
-        "old_revision",
-    ]
+    _words(
+        "revision year year_from year_to vintage soil_depth_cm unverified_factors_n event sequence serial_first serial_last old_revision"
+    )
 )
 DECIMALS = frozenset(["value", "low", "high", "area_ha", "old_value", "new_value", "difference", "risk_share"])
 NEVER_NEGATIVE = frozenset(
-    [
-        "se_tCO2e",
-        "deduction_tCO2e",
-        "ccer_issued_tCO2e",
-        "ccer_applied_tCO2e",
-        "withheld_zero_rule_tCO2e",
-        "cap_tCO2e",
-        "above_cap_tCO2e",
-        "floor_remainder_tCO2e",
-        "offset_trial_tCO2e",
-        "offset_if_only_leaving_units_excluded_tCO2e",
-        "offset_if_nothing_excluded_tCO2e",
-        "avoided_emission_tCO2e",
-        "emission_tCO2e",
-        "issued_tCO2e",
-        "gross_tCO2e",
-        "claimed_tCO2e",
-        "excess_tCO2e",
-        "pipeline_tCO2e",
-        "area_ha",
-    ]
+    _words(
+        "se_tCO2e deduction_tCO2e ccer_issued_tCO2e ccer_applied_tCO2e withheld_zero_rule_tCO2e cap_tCO2e "
+        "above_cap_tCO2e floor_remainder_tCO2e offset_trial_tCO2e offset_if_only_leaving_units_excluded_tCO2e "
+        "offset_if_nothing_excluded_tCO2e avoided_emission_tCO2e emission_tCO2e issued_tCO2e gross_tCO2e claimed_tCO2e "
+        "excess_tCO2e pipeline_tCO2e area_ha"
+    )
 ) - {"gross_tCO2e"}
 WORDS = {
     "rule_status": "trial decreed", "value_flag": "V NE NO IE NA", "deduction_mode": "none fixed t66 lower90", "time_basis": "interval_mean year",
@@ -174,45 +154,32 @@ SUMMED = [
     name for name in _OFFSET.split() if name.endswith("_tCO2e") and name not in ("se_tCO2e", "low_tCO2e", "high_tCO2e", "offset_tCO2e")
 ]
 ALL_OR_NONE = ("cap_tCO2e", "emission_tCO2e", "net_emission_tCO2e")
-POLICY_KEYS = [
-    "assessment_years",
-    "ledger_as_of",
-    "closed_years",
-    "removal_approach",
-    "interval",
-    "deduction_mode",
-    "deduction_factor",
-    "zero_rule",
-    "subtract_basis",
-    "excluded_states",
-    "cap",
-    "true_up",
-    "wetland_ch4",
-    "grass_weather",
-    "unvalidated_change",
-    "avoided_emission",
-    "excess_tolerance",
-]
+POLICY_KEYS = _words(
+    "assessment_years ledger_as_of closed_years removal_approach interval deduction_mode deduction_factor zero_rule "
+    "subtract_basis excluded_states cap true_up wetland_ch4 grass_weather unvalidated_change avoided_emission "
+    "excess_tolerance"
+)
 ISSUED = ("issue", "split")
 NEEDED: dict[str, frozenset[str]] = {
     "data/offset.csv": frozenset(
-        (
-            "status value_flag league year removal_approach deduction_mode ccer_issued_tCO2e pipeline_tCO2e avoided_emission_tCO2e "
-            "memo_wetland_ch4_tCO2e rule_id rule_status unverified_factors_n run_id"
-        ).split()
+        _words(
+            "status value_flag league year removal_approach deduction_mode ccer_issued_tCO2e pipeline_tCO2e "
+            "avoided_emission_tCO2e memo_wetland_ch4_tCO2e rule_id rule_status unverified_factors_n run_id"
+        )
     ),
-    "data/ccer.csv": frozenset("issued_tCO2e gross_tCO2e excluded".split()),
-    "data/polygon_account.csv": frozenset("gross_tCO2e claimed_tCO2e excess_tCO2e".split()),
+    "data/ccer.csv": frozenset(["issued_tCO2e", "gross_tCO2e", "excluded"]),
+    "data/polygon_account.csv": frozenset(["gross_tCO2e", "claimed_tCO2e", "excess_tCO2e"]),
     "data/change.csv": frozenset(["area_ha"]),
     "data/inventory.csv": frozenset(["value_flag"]),
-    "data/ledger.csv": frozenset("block event date action evidence".split()),
-    "data/pipeline.csv": frozenset("status gross_tCO2e quantified_tCO2e issued_tCO2e pipeline_tCO2e".split()),
+    "data/ledger.csv": frozenset(["block", "event", "date", "action", "evidence"]),
+    "data/pipeline.csv": frozenset(["status", "gross_tCO2e", "quantified_tCO2e", "issued_tCO2e", "pipeline_tCO2e"]),
 }
 """Cells that are never empty, beside those of keys."""
-OF_SETTLED = (
-    "removal_inventory deduction removal_conservative ccer_excluded ccer_applied true_up carry_in carry_out withheld_zero_rule above_cap "
-    "floor_remainder shortfall offset_if_only_leaving_units_excluded offset_if_nothing_excluded"
-).split()
+OF_SETTLED = _words(
+    "removal_inventory deduction removal_conservative ccer_excluded ccer_applied true_up carry_in carry_out "
+    "withheld_zero_rule above_cap floor_remainder shortfall offset_if_only_leaving_units_excluded "
+    "offset_if_nothing_excluded"
+)
 """What a row with a trial offset says as well."""
 _PLACES = re.compile(r"-?(0|[1-9]\d{0,17})\.\d{3}")
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
@@ -607,7 +574,8 @@ def _read_table(content: bytes, name: str, head: list[str], key: list[str], newe
         return [], [Found("E-PKG-24", name, str(error)[:80])]
     needed = NEEDED.get(name, frozenset())
     for number, row in enumerate(rows, start=2):
-        empty = [column for column in head if column in needed and row[column] in (None, "")]
+        void = row.get("status") == "withdrawn"
+        empty = [column for column in head if column in needed and row[column] in (None, "") and not (void and column.endswith("_tCO2e"))]
         if empty and len(found) < MOST_FOUND:
             found.append(Found("E-PKG-26", f"{name}: {number}", "", ", ".join(empty)))
     return rows, found + _check_keys(rows, name, key)
