@@ -149,6 +149,54 @@ def test_a_year_outside_every_interval_has_no_removal(tmp_path):
     assert row["not_estimated"] == "year"
 
 
+@pytest.mark.parametrize(
+    ("text", "id"),
+    [
+        ('deduction_mode = "fixed"', "E-CONF-16"),
+        ("assessment_years = [2021]\n[closed_years]\n2020 = 2021-06-30", "E-CONF-17"),
+        ("[closed_years]\n2021 = 2020-06-30", "E-CONF-18"),
+        ("assessment_years = [2022, 2021]", "E-CONF-19"),
+        ("zero_rule = 3", "E-CONF-04"),
+        ("nonsense = 3", "E-CONF-02"),
+    ],
+)
+def test_policies_that_are_refused(run, tmp_path, capsys, text, id):
+    """By name, exit 2."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(["offsets", str(run), "--policy", str(policy), "--json"])
+    assert caught.value.code == 2
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)["findings"]] == [id]
+
+
+def test_a_closed_year_that_the_run_does_not_assess(tmp_path):
+    """Closed years without assessment years: those of the last interval must hold them."""
+    run = write_run(tmp_path / "out", {"150400": (1e5, 30.0)}, {"closed_years": {2019: "2020-06-30"}})
+    with pytest.raises(InputError) as caught:
+        settle_offsets(run)
+    assert [one.id for one in caught.value.findings] == ["E-CONF-17"]
+
+
+def test_an_approach_without_removals(tmp_path):
+    """Gain-loss was asked for, and there is none."""
+    with pytest.raises(InputError) as caught:
+        settle_offsets(write_run(tmp_path / "out", {"150400": (1e5, 30.0)}, {"removal_approach": "gain_loss"}))
+    assert [one.id for one in caught.value.findings] == ["E-OFFSET-04"]
+
+
+def test_what_stands_on_the_first_page(tmp_path):
+    """A year without standard error, a true-up that no year takes in, units of a vintage that is not assessed."""
+    events = [issue("A", 90, date="2024-03-01"), issue("B", 90, vintage=2019, serial_first=7000)]
+    policy = {"assessment_years": [2021], "closed_years": {2021: "2022-06-30"}}
+    run = write_run(tmp_path / "out", {"150400": (1e5, None)}, policy, ledger=write_events(tmp_path / "ledger.csv", events))
+    settle_offsets(run)
+    found = {one["id"]: one for one in json.loads((run / "assessment" / "findings.json").read_text(encoding="utf-8"))["en"]}
+    assert found["W-OFFSET-01"]["found"] == "the removal has no standard error"
+    assert found["W-OFFSET-02"]["found"] == "150400: 100 (t)"
+    assert found["N-OFFSET-03"]["found"] == "90 t"
+
+
 # -- a stage ------------------------------------------------------------------------------------------------------
 
 

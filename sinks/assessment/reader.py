@@ -1054,10 +1054,10 @@ def _import(db: sqlite3.Connection, checked: Checked, about: tuple[str, str, str
     revision = package["revision"]
     if (revision, checked.digest) in known:
         return "already_imported", []
-    if revision in [one for one, _ in known]:
-        return "refused", [Found("E-PKG-50", "revision", checked.digest[:16], str(dict(known)[revision])[:16])]
     if revision < last:
         return "refused", [Found("E-PKG-51", "revision", str(revision), f"> {last}")]
+    if revision == last:
+        return "refused", [Found("E-PKG-50", "revision", checked.digest[:16], str(digest)[:16])]
     if revision > last + 1:
         return "refused", [Found("E-PKG-52", "revision", str(revision), str(last + 1))]
     if package.get("supersedes") != digest:

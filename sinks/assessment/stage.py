@@ -229,7 +229,9 @@ def _account_stage(out: Path) -> dict[str, Any]:
 
 
 def _run_id(out: Path, key: str) -> str:
-    return content_hash([_account_stage(out), key])[:16]
+    """The id of a run by the keys of its stages, as the record of the run has it once this stage is done."""
+    keys = {name: stage["key"] for name, stage in _account_stage(out).items() if stage}
+    return content_hash({**keys, STAGE: key})[:16]
 
 
 def _kept(out: Path, key: str) -> bool:
@@ -246,7 +248,9 @@ def _record(out: Path, key: str, run_id: str) -> None:
     record = read_json(out / "run.json") or {}
     names = sorted(["ledger", *(table.name for table in MADE)])
     stage = {"key": key, "run_id": run_id, "tables": {name: file_sha256(out / "tables" / f"{name}.csv") for name in names}}
-    record.setdefault("stages", {})[STAGE] = stage
+    stages = record.setdefault("stages", {})
+    stages[STAGE] = stage
+    record["run_id"] = content_hash({name: one["key"] for name, one in stages.items()})[:16]
     write_json(out / "run.json", record)
 
 

@@ -39,10 +39,10 @@ def command(
             computed = tabulate(setup, engine, show)
         snapshot(setup)
         accounted = account(setup.out)
-        settled = assess(setup, setup.out)
         drawn = draw_maps(setup)
         found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
+        settled = assess(setup, setup.out)
         log(setup.out, "finished", tabulated=computed, accounted=accounted, settled=settled)
     show_findings(found, as_json)
     if not silent:
