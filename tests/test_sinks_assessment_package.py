@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from assessments import LEAGUES, issue, state, write_csv, write_events, write_run
-from bundles import AT, EVENTS, ISSUER, POLICY, REMOVALS, Files, signed, valid_files, write_archive_of, write_key, write_rich_run
+from bundles import AT, EVENTS, ISSUER, POLICY, REMOVALS, Files, cell, row_of, signed, valid_files, write_archive_of, write_key, write_rich_run
 from openpyxl import load_workbook
 
 from aoi.findings import InputError
@@ -362,3 +362,14 @@ def test_from_the_command_line(tmp_path, capsys):
     result = json.loads(capsys.readouterr().out)
     assert (result["result"], [one["id"] for one in result["findings"]]) == ("refused", ["E-PKG-16"])
     assert result["bundle"] == hashlib.sha256((tmp_path / "b" / MANIFEST).read_bytes()).hexdigest()
+
+
+def test_a_league_that_cannot_be_settled_is_packed_with_what_it_hands_on(key, public, tmp_path):
+    """No standard error, no offset; its units go on from year to year, and a reader sees when one of them is dropped."""
+    ledger = write_events(tmp_path / "ledger.csv", [issue("A", 900), issue("B", 900, serial_first=5000, vintage=2022)])
+    run = write_run(tmp_path / "out", {"150400": (1e5, None), "150700": (2e5, 10.0)}, ledger=ledger)
+    files = valid_files(run, key)
+    assert check(write_archive_of(tmp_path / "b.zip", signed(files, key)), public).found == []
+    dropped = cell(files, "data/offset.csv", row_of(files, "data/offset.csv", ":150400:2023"), "carry_in_tCO2e", "1000.000")
+    found = {one.id for one in check(write_archive_of(tmp_path / "d.zip", signed(dropped, key)), public).found}
+    assert "E-PKG-33" in found

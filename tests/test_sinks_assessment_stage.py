@@ -122,6 +122,7 @@ def test_a_league_without_standard_error_is_not_settled(tmp_path):
     row = offsets_of(run).loc[("150400", 2022)]
     assert np.isnan(row["offset_trial_tCO2e"])
     assert row["removal_inventory_tCO2e"] == 1e5
+    assert (row["carry_in_tCO2e"], row["ccer_excluded_tCO2e"], row["carry_out_tCO2e"]) == (1000, 2000, 2000), "nothing of X is lost"
     whole = offsets_of(run).loc[(REGION, 2022)]
     assert whole["not_estimated"].startswith("150400.offset")
     words = (run / "assessment" / "offsets.zh.md").read_text(encoding="utf-8")

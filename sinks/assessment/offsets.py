@@ -30,7 +30,7 @@ from sinks.assessment.movements import (
     thousandths,
 )
 from sinks.assessment.owners import claims_of, polygon_account
-from sinks.assessment.rule import RULE_ID, RULE_STATUS, ZERO, Choices, Removal, Settled, cannot_settle, settle_league
+from sinks.assessment.rule import RULE_ID, RULE_STATUS, ZERO, Choices, Removal, Settled, Waiting, cannot_settle, settle_league
 from sinks.config import PolicySection
 
 SUMMED = (
@@ -110,7 +110,7 @@ def account_offsets(basis: Basis, units: Units, policy: PolicySection, run_id: s
     """All tables of the offset from a run's tables, the units and a policy."""
     work = _Work(basis, units, policy, run_id)
     rows, found = polygon_account(
-        basis, claims_of([*units.movements, *units.assumed], work.reading), units.parcels, units.quantifications, work.years,
+        basis, claims_of(units.movements, work.reading), units.parcels, units.quantifications, work.years,
         Decimal(repr(policy.excess_tolerance)),
     )  # fmt: skip
     return Account(
@@ -143,8 +143,8 @@ class _Work:
         self.exposure = main
         self._tell()
 
-    def _settle(self, out: Exposure) -> dict[tuple[str, int], Settled]:
-        settled = {}
+    def _settle(self, out: Exposure) -> dict[tuple[str, int], Settled | Waiting]:
+        settled: dict[tuple[str, int], Settled | Waiting] = {}
         for league in self.basis.leagues:
             of_vintage = {year: thousandths(out.of_vintage.get((league, year), Fraction(0))) for year in self.years}
             true_up = {year: thousandths(out.true_up.get((league, year), Fraction(0))) for year in self.years}
@@ -197,7 +197,7 @@ class _Work:
     def _row(self, league: str, year: int, stock: Mapping[tuple[str, int], Decimal], emissions: Mapping[tuple[str, int], Decimal],
              issued: Mapping[tuple[str, int], Decimal]) -> dict[str, Any]:  # fmt: skip
         removal, lacks = self.removals[league, year]
-        one = self.settled.get((league, year))
+        one, leaving, nothing = (some[league, year] for some in (self.settled, self.leaving, self.nothing))
         emission = emissions.get((league, year))
         row = {
             "league": league, **self._common(year), "not_estimated": lacks,
@@ -207,11 +207,12 @@ class _Work:
         }  # fmt: skip
         if removal is not None:
             row |= {"removal_inventory_tCO2e": removal.value, "se_tCO2e": removal.se, "low_tCO2e": removal.low, "high_tCO2e": removal.high}
-        if one is None:
+        row |= {"ccer_excluded_tCO2e": one.excluded, "true_up_tCO2e": one.true_up, "carry_in_tCO2e": one.carry_in, "carry_out_tCO2e": one.carry_out}
+        if isinstance(one, Waiting) or isinstance(leaving, Waiting) or isinstance(nothing, Waiting):
             return row
         return row | _of_settled(one) | {
-            "offset_if_only_leaving_units_excluded_tCO2e": self.leaving[league, year].offset,
-            "offset_if_nothing_excluded_tCO2e": self.nothing[league, year].offset,
+            "offset_if_only_leaving_units_excluded_tCO2e": leaving.offset,
+            "offset_if_nothing_excluded_tCO2e": nothing.offset,
             "net_emission_tCO2e": None if emission is None else emission - one.offset,
         }  # fmt: skip
 
@@ -265,8 +266,7 @@ class _Work:
 
 def _of_settled(one: Settled) -> dict[str, Any]:
     return {
-        "deduction_tCO2e": one.deduction, "removal_conservative_tCO2e": one.conservative, "ccer_excluded_tCO2e": one.excluded,
-        "ccer_applied_tCO2e": one.applied, "true_up_tCO2e": one.true_up, "carry_in_tCO2e": one.carry_in, "carry_out_tCO2e": one.carry_out,
+        "deduction_tCO2e": one.deduction, "removal_conservative_tCO2e": one.conservative, "ccer_applied_tCO2e": one.applied,
         "withheld_zero_rule_tCO2e": one.withheld, "cap_tCO2e": one.cap, "above_cap_tCO2e": one.above_cap,
         "floor_remainder_tCO2e": one.floor_remainder, "shortfall_tCO2e": one.shortfall, "offset_trial_tCO2e": one.offset,
     }  # fmt: skip

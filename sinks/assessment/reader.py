@@ -163,7 +163,8 @@ ISSUED = ("issue", "split")
 NEEDED: dict[str, frozenset[str]] = {
     "data/offset.csv": frozenset(
         _words(
-            "status value_flag league year removal_approach deduction_mode ccer_issued_tCO2e pipeline_tCO2e "
+            "status value_flag league year removal_approach deduction_mode ccer_issued_tCO2e ccer_excluded_tCO2e "
+            "true_up_tCO2e carry_in_tCO2e carry_out_tCO2e pipeline_tCO2e "
             "avoided_emission_tCO2e memo_wetland_ch4_tCO2e rule_id rule_status unverified_factors_n run_id"
         )
     ),
@@ -809,10 +810,10 @@ def _check_carry(rows: Sequence[Row]) -> Iterator[Found]:
         for place, year in enumerate(years):
             before = years[place - 1] if place else None
             row, last = at.get((league, year)), at.get((league, before)) if before is not None else None
-            if row is None or row["carry_in_tCO2e"] is None or (before is not None and (last is None or last["carry_out_tCO2e"] is None)):
+            if row is None or (before is not None and last is None):
                 continue
             wanted = last["carry_out_tCO2e"] if last is not None else ZERO
-            if row["carry_in_tCO2e"] != wanted:
+            if row["carry_in_tCO2e"] != wanted or (row["offset_trial_tCO2e"] is None and row["carry_out_tCO2e"] != row["ccer_excluded_tCO2e"]):
                 yield Found("E-PKG-33", f"data/offset.csv: {row['record_id']}, carry_in_tCO2e", str(row["carry_in_tCO2e"]), str(wanted))
 
 
@@ -860,11 +861,7 @@ def _check_units(tables: Tables, policy: Mapping[str, str]) -> Iterator[Found]:
             )
         if row["ccer_excluded_tCO2e"] is not None and policy.get("avoided_emission") != "memo":
             own = row["ccer_excluded_tCO2e"] - (row["true_up_tCO2e"] or ZERO) - (row["carry_in_tCO2e"] or ZERO)
-            settled_before = not any(
-                one["league"] == row["league"] and (one["year"] or 0) < (row["year"] or 0) and one["ccer_excluded_tCO2e"] is None
-                for one in tables["data/offset.csv"]
-            )
-            if settled_before and abs(own - behind.get(key, ZERO)) > Decimal("0.004"):
+            if abs(own - behind.get(key, ZERO)) > Decimal("0.004"):
                 yield Found("E-PKG-37", f"data/offset.csv: {row['record_id']}, ccer_excluded_tCO2e", str(own), str(behind.get(key, ZERO)))
 
 

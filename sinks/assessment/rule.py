@@ -72,6 +72,20 @@ class Settled:
         return self.deduction + self.applied + self.withheld + self.above_cap + self.offset + self.floor_remainder + self.shortfall
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What a year that cannot be settled hands on [t CO2e]."""
+
+    excluded: Decimal
+    true_up: Decimal
+    carry_in: Decimal
+
+    @property
+    def carry_out(self) -> Decimal:
+        """All of it."""
+        return self.excluded
+
+
 def deduction_of(removal: Removal, choices: Choices) -> Decimal | None:
     """``pct x |S|``, rounded to 0.001 t: 0 (``none``), a given percentage (``fixed``), 0.4307 SE (``t66``), 1.645 SE (``lower90``); None without SE.
 
@@ -138,25 +152,19 @@ def settle_year(
 def settle_league(
     league: str, years: Sequence[int], removals: Mapping[int, Removal | None], of_vintage: Mapping[int, Decimal],
     true_up: Mapping[int, Decimal], choices: Choices,
-) -> dict[int, Settled]:  # fmt: skip
-    """The years of a league in order, the carry going from each to the next; a year that cannot be settled hands on all of its X.
-
-    Returns
-    -------
-    dict
-        Year -> its settlement; years that cannot be settled are not in it.
-    """
-    out: dict[int, Settled] = {}
+) -> dict[int, Settled | Waiting]:  # fmt: skip
+    """The years of a league in order, the carry going from each to the next; a year that cannot be settled hands on all of its X."""
+    out: dict[int, Settled | Waiting] = {}
     carry = ZERO
     for year in sorted(years):
         own, late = of_vintage.get(year, ZERO), true_up.get(year, ZERO)
         removal = removals.get(year)
         if removal is None or cannot_settle(removal, choices):
-            carry = carry + own + late
-            continue
-        out[year] = settle_year(removal, own, late, carry, choices.cap(league, year), choices)
+            out[year] = Waiting(excluded=own + late + carry, true_up=late, carry_in=carry)
+        else:
+            out[year] = settle_year(removal, own, late, carry, choices.cap(league, year), choices)
         carry = out[year].carry_out
     return out
 
 
-__all__ = ["RULE_ID", "RULE_STATUS", "Choices", "Removal", "Settled", "cannot_settle", "deduction_of", "settle_league", "settle_year"]
+__all__ = ["RULE_ID", "RULE_STATUS", "Choices", "Removal", "Settled", "Waiting", "cannot_settle", "deduction_of", "settle_league", "settle_year"]
