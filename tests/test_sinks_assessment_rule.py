@@ -188,6 +188,28 @@ def test_replaced_units_are_counted_back_once():
     assert [rows[year].excluded for year in (2021, 2022, 2023)] == [100, 0, -100]
 
 
+def test_replaced_units_follow_their_state():
+    """Held when they were replaced, sold later: what counts as leaving is counted out and back again by the same amount."""
+    events = [issue("A", 90, date="2022-01-10"), replaced("A", 2, "2022-05-01"), state("A", 3, "2023-08-01", "sold_out")]
+    movements = ledger_of(events).movements()
+    out = exposure(movements, Reading(years=(2021, 2022, 2023)), LEAVING)
+    assert (out.of_vintage, out.true_up) == ({("150400", 2021): 100}, {("150400", 2023): -100})
+    cautious = exposure(movements, Reading(years=(2021, 2022, 2023)), frozenset(EXCLUDED_STATES))
+    assert {key: value for key, value in cautious.true_up.items() if value} == {("150400", 2022): -100}
+
+
+def test_nobody_reads_what_has_not_happened_yet():
+    """A late issue after the day on which the ledger is read, or after the closing of its own year, waits for a later assessment."""
+    events = [issue("B", 90, date="2023-09-01")]
+    early = Reading(years=(2021, 2022, 2023), closed={2021: "2022-06-30"}, as_of="2023-06-30")
+    _, out = settled(events, 1000, (2021, 2022, 2023), early)
+    assert not out.true_up
+    assert not out.pending
+    closed = Reading(years=(2021, 2022, 2023, 2024), closed={2021: "2022-06-30", 2022: "2023-06-30", 2023: "2023-08-31"})
+    rows, _ = settled(events, 1000, (2021, 2022, 2023, 2024), closed)
+    assert [rows[year].excluded for year in (2021, 2022, 2023, 2024)] == [0, 0, 0, 100]
+
+
 def test_years_that_cannot_be_settled_hand_on_their_units():
     """Without S nothing is lost: X goes on to the next year."""
     removal = Removal(value=Decimal(1000), se=Decimal(0), low=Decimal(1000), high=Decimal(1000))
