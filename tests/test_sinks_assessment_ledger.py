@@ -110,6 +110,22 @@ def test_parts_are_the_block(rows, id):
     assert id in ids_of(rows)
 
 
+def test_parts_remember_their_block_in_a_later_import(tmp_path):
+    """A part of a retired block is retired, in the same import and in the next; a second import may split what a first one issued."""
+    path = tmp_path / "ledger.sqlite"
+    first = [issue("A", 100, serial_first=1, gross_tCO2e="111.200"), state("A", 2, "2024-03-15", "retired_ets")]
+    import_file(path, write_events(tmp_path / "one.csv", first))
+    parts = [issue("A1", 30, serial_first=1, gross_tCO2e="33.400", **PARTS), issue("A2", 70, serial_first=31, gross_tCO2e="77.800", **PARTS)]
+    import_file(path, write_events(tmp_path / "two.csv", parts))
+    for number, (block, id) in enumerate((("A1", "E-LEDGER-10"), ("A", "E-LEDGER-09"))):
+        event = state(block, 2 if block == "A1" else 3, "2024-06-01", "held")
+        with pytest.raises(InputError) as caught:
+            import_file(path, write_events(tmp_path / f"bad{number}.csv", [event]))
+        assert [one.id for one in caught.value.findings] == [id]
+    with Ledger(path) as ledger:
+        assert {name for _, name in balances(ledger.movements(), 2021, "2024-12-31")} == {"retired_ets"}
+
+
 # -- the chain ----------------------------------------------------------------------------------------------------
 
 

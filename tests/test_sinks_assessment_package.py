@@ -11,7 +11,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from assessments import LEAGUES, issue, state, write_csv, write_events, write_run
-from bundles import AT, EVENTS, ISSUER, POLICY, REMOVALS, Files, cell, row_of, signed, valid_files, write_archive_of, write_key, write_rich_run
+from bundles import (
+    AT,
+    EVENTS,
+    ISSUER,
+    POLICY,
+    REMOVALS,
+    Files,
+    cell,
+    row_of,
+    signed,
+    valid_files,
+    write_archive_of,
+    write_key,
+    write_rich_run,
+)
 from openpyxl import load_workbook
 
 from aoi.findings import InputError

@@ -9,6 +9,7 @@ from assessments import LEAGUES, issue, offsets_of, state, write_csv, write_even
 from bundles import EVENTS, POLICY, write_rich_run
 from landscapes import random_landscape
 from landscapes import write as write_landscape
+from openpyxl import load_workbook
 
 from aoi.codes import REGION, league_names
 from aoi.findings import InputError
@@ -369,3 +370,29 @@ def test_a_run_makes_offsets_and_goes_on_from_them(tmp_path, capsys):
     main(["--lang", "en", "offsets", str(out)])
     printed = capsys.readouterr().out
     assert "N-OFFSET-06 no ledger: no units are left out" in printed
+
+
+def test_what_is_wrong_with_the_assessment_is_said_before_the_first_pixel(tmp_path, capsys):
+    """A ledger that is not there stops a run at once; ``sinks check`` tells of drafts in it too."""
+    path = write_landscape(random_landscape(3), tmp_path / "project")
+    path.write_text(path.read_text(encoding="utf-8") + '\n[ledger]\nfile = "ledger.csv"\n', encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(["--lang", "en", "run", str(path), "--json"])
+    assert caught.value.code == 2
+    assert [one["where"] for one in json.loads(capsys.readouterr().out)["findings"]] == ["ledger.file: ledger.csv"]
+    write_events(path.parent / "ledger.csv", [issue("A", 90, module="planted_shrubland")])
+    with pytest.raises(SystemExit):
+        main(["check", str(path), "--json"])
+    assert "E-LEDGER-30" in [one["id"] for one in json.loads(capsys.readouterr().out)["findings"]]
+
+
+def test_findings_and_a_workbook_beside_the_words(run, capsys):
+    """``--json`` gives the findings; the workbook has the tables in t and 万吨."""
+    main(["offsets", str(run), "--json"])
+    assert isinstance(json.loads(capsys.readouterr().out)["findings"], list)
+    first = (run / "assessment" / "offsets.xlsx").read_bytes()
+    book = load_workbook(run / "assessment" / "offsets.xlsx")
+    assert book.sheetnames[:3] == ["说明", "抵扣（万吨）", "盟市碳汇抵扣"]
+    (run / "tables" / "units.csv").unlink()
+    settle_offsets(run)
+    assert (run / "assessment" / "offsets.xlsx").read_bytes() == first

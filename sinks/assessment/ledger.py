@@ -82,7 +82,10 @@ class Ledger:
             self._db = sqlite3.connect(":memory:" if path is None else path, timeout=WAIT_SECONDS, isolation_level=None)
             self._db.execute("PRAGMA trusted_schema = OFF")
             self._db.execute("PRAGMA synchronous = FULL")
-            self._begin_file()
+            if path is None or create:
+                self._begin_file()
+            elif self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+                raise InputError(finding("E-LEDGER-20", self.name, reason="application_id"))
         except sqlite3.DatabaseError as error:
             raise InputError(finding("E-LEDGER-20", self.name, reason=str(error))) from error
 
@@ -314,6 +317,8 @@ class _Writer:
                 f"SELECT {_ROW} FROM events WHERE block = ? AND sequence <= ? ORDER BY event", (name, self._stood_before)
             )
             for event in map(_event, rows):
+                if event.parent:
+                    self._block(event.parent)
                 _advance(self._blocks, event)
             children = self._db.execute(
                 "SELECT min(date) FROM events WHERE parent = ? AND sequence <= ?", (name, self._stood_before)

@@ -141,6 +141,8 @@ class _Work:
         self.leaving = self._settle(exposure(self.movements, self.reading, LEAVING))
         self.nothing = self._settle(Exposure({}, {}, {}))
         self.exposure = main
+        self.states = [row for year in self.years for row in self._states(year)]
+        self.avoided = self._avoided()
         self._tell()
 
     def _settle(self, out: Exposure) -> dict[tuple[str, int], Settled | Waiting]:
@@ -202,7 +204,7 @@ class _Work:
         row = {
             "league": league, **self._common(year), "not_estimated": lacks,
             "ccer_issued_tCO2e": issued.get((league, year), ZERO), "pipeline_tCO2e": stock.get((league, year), ZERO),
-            "avoided_emission_tCO2e": self._avoided(league, year), "memo_wetland_ch4_tCO2e": self.basis.marsh_methane(league, year),
+            "avoided_emission_tCO2e": self.avoided.get((league, year), ZERO), "memo_wetland_ch4_tCO2e": self.basis.marsh_methane(league, year),
             "emission_tCO2e": emission,
         }  # fmt: skip
         if removal is not None:
@@ -235,15 +237,14 @@ class _Work:
     def _issued(self) -> dict[tuple[str, int], Decimal]:
         """Units issued of each vintage as its assessment reads the ledger; over leagues they add up to whole tonnes."""
         out: dict[tuple[str, int], Decimal] = {}
-        for year in self.years:
-            for row in self._states(year):
-                key = row["league"], year
-                out[key] = out.get(key, ZERO) + row["issued_tCO2e"]
+        for row in self.states:
+            key = row["league"], row["year"]
+            out[key] = out.get(key, ZERO) + row["issued_tCO2e"]
         return out
 
     def units_by_state(self) -> list[dict[str, Any]]:
         """Rows of the table `units`."""
-        return [row for year in self.years for row in self._states(year)]
+        return self.states
 
     def _states(self, year: int) -> list[dict[str, Any]]:
         read_on = self.reading.date(year)
@@ -258,10 +259,14 @@ class _Work:
                 )  # fmt: skip
         return rows
 
-    def _avoided(self, league: str, year: int) -> Decimal:
+    def _avoided(self) -> dict[tuple[str, int], Decimal]:
+        """Removal behind units of avoided emissions, by league and vintage, whatever their state."""
         avoided = [one for one in self.movements if one.kind == "avoided_emission"]
-        both = balances(avoided, year, self.reading.date(year)) if avoided else {}
-        return thousandths(sum((gross for (code, _), (_, gross) in both.items() if code == league), Fraction(0)))
+        sums: dict[tuple[str, int], Fraction] = {}
+        for year in self.years if avoided else ():
+            for (league, _), (_, gross) in balances(avoided, year, self.reading.date(year)).items():
+                sums[league, year] = sums.get((league, year), Fraction(0)) + gross
+        return {key: thousandths(gross) for key, gross in sums.items()}
 
 
 def _of_settled(one: Settled) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from aoi.texts import text
 from sinks import tables
 from sinks.assessment import bundle_tables as parts
 from sinks.assessment.basis import read_basis
+from sinks.assessment.cover import labels_of, notes_of, unverified_of
 from sinks.assessment.page import report_page
 from sinks.assessment.reader import LAYOUT, MANIFEST, PACKAGE, SIGNATURE, archive_bytes, check, signature_file, signed_bytes
 from sinks.assessment.rule import RULE_ID, RULE_STATUS
 from sinks.assessment.signer import FileSigner, Signer
 from sinks.assessment.stage import policy_of, settle_offsets
-from sinks.assessment.words import policy_words
-from sinks.assessment.workbook import Notes, offset_workbook
+from sinks.assessment.workbook import offset_workbook
 from sinks.provenance import read_json
 
 SCHEMA_VERSION = "1.0.0"
@@ -100,14 +100,14 @@ def build_files(out: Path, order: Order, signer: FileSigner) -> tuple[str, dict[
         frames = {table: frame if table in (parts.OFFSET, parts.RESTATEMENT) else frame.head(0) for table, frame in frames.items()}
         ledger = ledger.split("\n", 1)[0] + "\n"
     findings = read_json(out / "assessment" / "findings.json") or {}
-    unverified = _unverified(basis.factors)
+    unverified = unverified_of(basis.factors)
     about: dict[Table, pd.DataFrame] = {
         parts.DIVISION: parts.division_rows(), parts.CODES: parts.code_rows(), parts.POLICY: parts.policy_rows(policy, years),
         parts.UNVERIFIED: unverified, parts.FINDINGS: parts.finding_rows(findings),
         tables.INPUTS: tables.INPUTS.read(folder / "inputs.csv"), tables.FACTORS_USED: basis.factors,
     }  # fmt: skip
     files, resources = _tables(frames, about, ledger)
-    labels = _labels(out, order.status)
+    labels = labels_of(out, order.status)
     files["provenance/run.json"] = _json(
         {name: value for name, value in (read_json(out / "run.json") or {}).items() if name in RECORD_KEYS}
     )
@@ -117,7 +117,7 @@ def build_files(out: Path, order: Order, signer: FileSigner) -> tuple[str, dict[
         **{table: frame for table, frame in frames.items() if table in HUMAN},
     }
     files["human/offset.xlsx"] = offset_workbook(
-        shown, _notes(labels, policy, years, unverified, findings), tables.ZONES.read(folder / "zones.csv")
+        shown, notes_of(labels, policy, years, unverified, findings), tables.ZONES.read(folder / "zones.csv")
     )
     files["human/report.html"] = report_page(shown[tables.OFFSETS], policy, labels, findings.get("zh", ()), unverified).encode("utf-8")
     name = f"{PRODUCT}_{period}_r{revision:02d}"
@@ -235,11 +235,6 @@ def _reasons(path: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["record_id"], row["field"]): {name: row[name] for name in names} for row in rows.to_dict("records")}
 
 
-def _unverified(factors: pd.DataFrame) -> pd.DataFrame:
-    open_ = ~factors["verified"].fillna(False).astype(bool)
-    return parts.UNVERIFIED.typed(factors[open_])
-
-
 def _tables(
     frames: Mapping[Table, pd.DataFrame], about: Mapping[Table, pd.DataFrame], ledger: str
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
@@ -290,28 +285,6 @@ def json_schema(table: Table) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema", "title": table.title_zh, "type": "object", "properties": properties,
         "required": table.names, "additionalProperties": False,
     }  # fmt: skip
-
-
-def _labels(out: Path, status: str) -> list[tuple[str, str]]:
-    """What every page says first: a trial is a trial, a demonstration is invented, a withdrawn package is void."""
-    demo = (read_json(out / "inputs" / "settings.json") or {}).get("demo") or {}
-    said = [(text("offsets.trial", "zh", rule=RULE_ID), text("offsets.trial", "en", rule=RULE_ID))]
-    said += [(str(demo.get("note_zh", "")), str(demo.get("note_en", "")))] if demo.get("note_zh") else []
-    return said + ([(text("package.withdrawn", "zh"), text("package.withdrawn", "en"))] if status == "withdrawn" else [])
-
-
-def _notes(
-    labels: Sequence[tuple[str, str]], policy: Any, years: Sequence[int], unverified: pd.DataFrame, findings: Mapping[str, Any]
-) -> Notes:
-    """The cover of the workbook: labels, unverified factors, findings, choices."""
-    lines = [(text("package.unverified", "zh", n=len(unverified)), text("package.unverified", "en", n=len(unverified)))]
-    lines += [(f"{row.id} = {row.value:g} {row.unit}", f"{row.source}, {row.locator} [{row.tag}]") for row in unverified.itertuples()]
-    pairs = zip(findings.get("zh", ()), findings.get("en", ()), strict=True)
-    lines += [
-        (f"{zh['id']} {zh['message']}: {zh['where']}. {zh['found']}", f"{en['message']}: {en['where']}. {en['found']}") for zh, en in pairs
-    ]
-    lines += [(zh, en) for (_, zh), (_, en) in zip(policy_words(policy, years, "zh"), policy_words(policy, years, "en"), strict=True)]
-    return Notes(labels=labels, lines=lines)
 
 
 def _description(

@@ -78,6 +78,13 @@ def note_sources(config: Config, folders: Folders, out: Path) -> None:
     InputError
         A path lies outside the folders that the configuration may read.
     """
+    found, columns = _files_of(config, folders)
+    note = {name: [[_from(out.resolve(), path), label] for path, label in files] for name, files in found.items()}
+    write_json(out / NOTE, {**note, "columns": columns})
+
+
+def _files_of(config: Config, folders: Folders) -> tuple[dict[str, list[tuple[Path, str]]], dict[str, str]]:
+    """Paths and labels of the files that a configuration names, and the columns of its parcels."""
     wanted: dict[str, list[tuple[str, str]]] = {}
     if config.ledger is not None:
         wanted["ledger"] = [(config.ledger.file, "ledger.file")]
@@ -90,10 +97,47 @@ def note_sources(config: Config, folders: Folders, out: Path) -> None:
     columns = (
         {} if names is None else {"project": names.project, "programme": names.programme, "vintage": names.vintage, "code": names.code}
     )
-    note = {
-        name: [[Path(os.path.relpath(path, out.resolve())).as_posix(), label] for path, label in files] for name, files in found.items()
-    }
-    write_json(out / NOTE, {**note, "columns": columns})
+    return found, columns
+
+
+def sources_of(config: Config, folders: Folders) -> Sources:
+    """The files of an assessment as a configuration names them.
+
+    Raises
+    ------
+    InputError
+        A path lies outside the folders that the configuration may read.
+    """
+    files, columns = _files_of(config, folders)
+    made = {name: [Source(path, label) for path, label in some] for name, some in files.items()}
+    one = {name: next(iter(made.get(name, [])), None) for name in ("ledger", "others", "parcels", "emissions")}
+    return Sources(**one, quantifications=tuple(made["quantifications"]), columns=columns or None)
+
+
+def _from(out: Path, path: Path) -> str:
+    """The way from the run folder to a file; the whole path where they lie on two drives."""
+    try:
+        return Path(os.path.relpath(path, out)).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def missing_sources(config: Config, folders: Folders) -> list[Finding]:
+    """Files of the assessment that are not there or lie outside the folders that may be read."""
+    places = [
+        ("ledger.file", config.ledger.file if config.ledger else None),
+        ("ledger.others", config.ledger.others if config.ledger else None),
+    ]
+    places += [("emissions.file", config.emissions.file if config.emissions else None)]
+    places += [("quantifications.files", one) for one in (config.quantifications.files if config.quantifications else ())]
+    found: list[Finding] = []
+    for where, text in places:
+        try:
+            if text is not None and not folders.resolve(text, where).is_file():
+                found.append(finding("E-FILE-01", f"{where}: {text}"))
+        except InputError as error:
+            found += error.findings
+    return found
 
 
 def noted_sources(out: Path) -> Sources:

@@ -14,11 +14,22 @@ from aoi.table import Column, Table, replace_file
 from aoi.texts import LANGUAGES, current_language
 from sinks import tables
 from sinks.assessment.basis import Basis, read_basis
+from sinks.assessment.cover import labels_of, notes_of, unverified_of
 from sinks.assessment.ledger import Ledger
 from sinks.assessment.offsets import Account, Units, account_offsets, assumed_issued, reading_of, years_of
 from sinks.assessment.owner_map import owner_map
-from sinks.assessment.sources import Sources, guarded_ledger, note_sources, noted_sources, read_emissions, read_known
+from sinks.assessment.sources import (
+    Sources,
+    guarded_ledger,
+    missing_sources,
+    note_sources,
+    noted_sources,
+    read_emissions,
+    read_known,
+    sources_of,
+)
 from sinks.assessment.words import offsets_words
+from sinks.assessment.workbook import offset_workbook
 from sinks.config import PolicySection
 from sinks.pipeline import read_inventory, results, tables_of
 from sinks.provenance import code_hash, content_hash, file_sha256, log, read_json, write_json
@@ -26,7 +37,7 @@ from sinks.setup import Setup
 
 STAGE = "offsets"
 OWNERS = "maps/owners.geojson"
-CODE = ("sinks/assessment", "sinks/tables.py", "sinks/config.py")
+CODE = ("sinks/assessment", "sinks/assessment/values.csv", "sinks/assessment/methodologies.csv", "sinks/tables.py", "sinks/config.py")
 MADE = (tables.OFFSETS, tables.UNITS, tables.PIPELINE, tables.POLYGON_ACCOUNT)
 OF_ACCOUNTING = ("removal_approach", "grass_weather", "wetland_ch4", "unvalidated_change")
 """Keys of a policy that change the removals themselves."""
@@ -87,11 +98,12 @@ def settle_offsets(out: Path) -> bool:
     for table in MADE:
         _write(table, account.frames[table], folder)
     replace_file(folder / "ledger.csv", ledger_rows)
-    kept = {language: [one.as_dict(language) for one in account.findings] for language in LANGUAGES}
+    kept: dict[str, Any] = {language: [one.as_dict(language) for one in account.findings] for language in LANGUAGES}
     write_json(out / "assessment" / "findings.json", kept)
     for language in LANGUAGES:
         words = offsets_words(account.frames[tables.OFFSETS], account.frames[tables.UNITS], policy, kept[language], _names(out), language)
         replace_file(out / "assessment" / f"offsets.{language}.md", words.encode("utf-8"))
+    _write_workbook(out, account, policy, kept)
     _record(out, key, run_id)
     log(out, "offsets", rows=len(account.frames[tables.OFFSETS]), findings=len(account.findings))
     return True
@@ -122,6 +134,14 @@ def assess(setup: Setup, out: Path) -> bool:
 
 def _parcel_owners(setup: Setup) -> dict[str, str]:
     return {} if setup.parcels is None else dict(zip(setup.parcels.zones.codes, setup.parcels.projects, strict=True))
+
+
+def _write_workbook(out: Path, account: Account, policy: PolicySection, findings: Mapping[str, Any]) -> None:
+    """The tables as a workbook that a bureau can file, beside the words."""
+    years = sorted({int(year) for year in account.frames[tables.OFFSETS]["year"]})
+    unverified = unverified_of(tables.FACTORS_USED.read(out / "tables" / "factors_used.csv"))
+    notes = notes_of(labels_of(out), policy, years, unverified, findings)
+    replace_file(out / "assessment" / "offsets.xlsx", offset_workbook(account.frames, notes, _names(out)))
 
 
 def what_if(out: Path, other: WhatIf) -> tuple[pd.DataFrame, list[Finding], PolicySection]:
@@ -265,3 +285,22 @@ def brief_of(out: Path) -> str:
     offsets, units = (table.read(out / "tables" / f"{table.name}.csv") for table in (tables.OFFSETS, tables.UNITS))
     last = offsets[offsets["year"] == offsets["year"].max()]
     return offsets_words(last, units, None, kept.get(current_language(), ()), _names(out), current_language())
+
+
+def findings_of(out: Path) -> list[dict[str, str]]:
+    """What is to be said of the offsets of a run, in the language of the user."""
+    return list((read_json(out / "assessment" / "findings.json") or {}).get(current_language(), ()))
+
+
+def check_assessment(setup: Setup) -> list[Finding]:
+    """What would stop the offsets of a run, before its first pixel: files, chain, claims that no one may make."""
+    found = missing_sources(setup.config, setup.folders)
+    if found:
+        return found
+    sources = sources_of(setup.config, setup.folders)
+    try:
+        known, found = read_known(sources, None)
+        with guarded_ledger(sources.ledger, known) as (_, more):
+            return [*found, *more]
+    except InputError as error:
+        return error.findings

@@ -1,5 +1,6 @@
 """``sinks offsets``: the offset from the tables of a run; no raster is opened."""
 
+import json
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import pandas as pd
 
 from aoi.findings import InputError, finding
 from aoi.texts import current_language, text
-from sinks.assessment.stage import WhatIf, policy_of, settle_offsets, what_if, words_of
+from sinks.assessment.stage import WhatIf, findings_of, policy_of, settle_offsets, what_if, words_of
 from sinks.assessment.words import league_name, policy_words, wan
 from sinks.cli import show_findings
 from sinks.commands.shared import output_options
@@ -28,7 +29,8 @@ def command(out: Path, policy_file: Path | None, assume: tuple[str, ...], quiet:
     if policy_file is None and not assume:
         with locked(out):
             computed = settle_offsets(out)
-        show_findings([], as_json)
+        if as_json:
+            click.echo(json.dumps({"findings": findings_of(out)}, ensure_ascii=False, indent=1))
         if not silent:
             click.echo(words_of(out))
             click.echo(text("run.done" if computed else "run.nothing_new", folder=out.name))

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from aoi.findings import stop_on_errors
 from aoi.texts import text
+from sinks.assessment.sources import missing_sources
 from sinks.assessment.stage import assess
 from sinks.checking import layout_findings
 from sinks.cli import show_findings
@@ -34,6 +36,7 @@ def command(
     silent = quiet or as_json
     with locked(setup.out):
         log(setup.out, "started", title=setup.config.run.title)
+        stop_on_errors(missing_sources(setup.config, setup.folders))
         look(setup)
         with progress(text("progress.tabulate"), silent) as show:
             computed = tabulate(setup, engine, show)
