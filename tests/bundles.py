@@ -135,6 +135,13 @@ def _offset(column: str, text: str, league: str = "150400", year: str = "2022") 
     return lambda files: cell(files, OFFSET, row_of(files, OFFSET, f":{league}:{year}"), column, text)
 
 
+def _without_error(files: Files) -> Files:
+    """A league whose deduction is taken away together with its standard error, under a policy without the zero rule."""
+    files = cell(files, "provenance/policy.csv", row_of(files, "provenance/policy.csv", "zero_rule"), "setting", '"false"')
+    number = row_of(files, OFFSET, ":150700:2022")
+    return cell(cell(files, OFFSET, number, "se_tCO2e", ""), OFFSET, number, "deduction_tCO2e", "0.000")
+
+
 BEFORE_SIGNING: dict[str, tuple[str, Callable[[Files], Files]]] = {
     "description missing": ("E-PKG-20", lambda files: {name: content for name, content in files.items() if name != PACKAGE}),
     "description no json": ("E-PKG-20", lambda files: {**files, PACKAGE: b"{"}),
@@ -174,6 +181,8 @@ BEFORE_SIGNING: dict[str, tuple[str, Callable[[Files], Files]]] = {
     "state is not that of the ledger": (
         "E-PKG-39", lambda files: edit(files, CCER, lambda lines: [line.replace('"sold_out"', '"retired_ets"') for line in lines])
     ),
+    "gross understated": ("E-PKG-39", lambda files: cell(files, CCER, row_of(files, CCER, "150700", "cancelled"), "gross_tCO2e", "1.000")),
+    "no error, no deduction": ("E-PKG-32", lambda files: _without_error(files)),
     "polygons do not close": ("E-PKG-40", lambda files: cell(files, "data/polygon_account.csv", 0, "unclaimed_tCO2e", "1.000")),
     "restated out of the blue": (
         "E-PKG-41",

@@ -785,7 +785,8 @@ def _check_deduction(row: Row, policy: Mapping[str, str], where: str) -> Iterato
         factor = Decimal("NaN")
     base = abs(row["removal_inventory_tCO2e"] or ZERO) / 100 if mode == "fixed" else (row["se_tCO2e"] or ZERO)
     wanted = ZERO if mode == "none" else factor * base
-    if mode != policy.get("deduction_mode") or not abs(deduction - wanted) < HALF_STEP:
+    lacking = mode in ("t66", "lower90") and row["se_tCO2e"] is None and bool(row["removal_inventory_tCO2e"])
+    if mode != policy.get("deduction_mode") or lacking or not abs(deduction - wanted) < HALF_STEP:
         yield Found("E-PKG-32", f"{where}, deduction_tCO2e", str(deduction), f"{wanted:.3f}")
 
 
@@ -907,15 +908,15 @@ def _check_states(tables: Tables) -> Iterator[Found]:
     """Units by league, vintage and state, worked out again from the ledger as of the day on which the year read it."""
     read_on = {row["year"]: row["read_on"] or "9999-12-31" for row in tables["data/ccer.csv"]}
     again = units_of_ledger(tables["data/ledger.csv"], read_on)
-    stated = {(row["league"], row["year"], row["state"]): row["issued_tCO2e"] for row in tables["data/ccer.csv"]}
+    stated = {(row["league"], row["year"], row["state"]): (row["issued_tCO2e"], row["gross_tCO2e"]) for row in tables["data/ccer.csv"]}
     for key in sorted({*again, *stated}):
-        units, said = again.get(key, Fraction(0)), stated.get(key)
-        if said is None or abs(Fraction(said) - units) >= Fraction(1, 1000):
-            yield Found("E-PKG-39", f"data/ccer.csv: {', '.join(map(str, key))}", str(said), f"{float(units):.3f}")
+        both, said = again.get(key, (Fraction(0), Fraction(0))), stated.get(key)
+        if said is None or any(abs(Fraction(one) - wanted) >= Fraction(1, 1000) for one, wanted in zip(said, both, strict=True)):
+            yield Found("E-PKG-39", f"data/ccer.csv: {', '.join(map(str, key))}", str(said), ", ".join(f"{float(one):.3f}" for one in both))
 
 
-def units_of_ledger(rows: Sequence[Row], read_on: Mapping[int, str]) -> dict[tuple[str, int, str], Fraction]:
-    """(league, vintage, state) -> units, exactly, as of a date per vintage; vintages without a date are left out."""
+def units_of_ledger(rows: Sequence[Row], read_on: Mapping[int, str]) -> dict[tuple[str, int, str], tuple[Fraction, Fraction]]:
+    """(league, vintage, state) -> units and the removal behind them, exactly, as of a date per vintage; vintages without a date are left out."""
     blocks: dict[str, Row] = {}
     state: dict[str, str] = {}
     units: dict[str, int] = {}
@@ -936,13 +937,15 @@ def units_of_ledger(rows: Sequence[Row], read_on: Mapping[int, str]) -> dict[tup
             state[name], units[name] = row["state"], row["issued_tCO2e"]
         elif row["action"] == "state":
             state[name] = row["state"]
-    out: dict[tuple[str, int, str], Fraction] = {}
+    out: dict[tuple[str, int, str], tuple[Fraction, Fraction]] = {}
     for name, amount in units.items():
+        behind = amount / (1 - Fraction(blocks[name]["risk_share"]))
         for part in blocks[name]["league_shares"].split(";"):
             code, _, share = part.partition(":")
             key = code, blocks[name]["vintage"], state[name]
-            out[key] = out.get(key, Fraction(0)) + amount * Fraction(share)
-    return {key: amount for key, amount in out.items() if amount}
+            before = out.get(key, (Fraction(0), Fraction(0)))
+            out[key] = before[0] + amount * Fraction(share), before[1] + behind * Fraction(share)
+    return {key: both for key, both in out.items() if both[0]}
 
 
 def _check_restatements(package: Mapping[str, Any], tables: Tables) -> Iterator[Found]:
