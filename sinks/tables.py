@@ -498,7 +498,7 @@ OFFSETS = Table(
             ("cap_tCO2e", "上限", "Cap", {"minimum": 0}),
             ("above_cap_tCO2e", "超上限", "Above the cap", {"minimum": 0}),
             ("floor_remainder_tCO2e", "取整余数", "Remainder of the floor", {"minimum": 0}),
-            ("shortfall_tCO2e", "净排放", "Shortfall: S_c below zero", {"maximum": 0}),
+            ("shortfall_tCO2e", "碳汇亏缺", "Shortfall: S_c below zero", {"maximum": 0}),
             ("offset_trial_tCO2e", "试算抵扣量", "Trial offset", {"minimum": 0, "description": "试算: no rule is decreed"}),
             ("offset_tCO2e", "抵扣量", "Offset", {"description": "empty until a rule is decreed"}),
             ("offset_if_only_leaving_units_excluded_tCO2e", "仅扣除流出单位时", "Offset if only units that leave the region are left out", {"minimum": 0}),

@@ -115,7 +115,7 @@ def _wan_sheet(book: Any, forms: Mapping[str, Any], offsets: pd.DataFrame, zones
         sheet.write_string(number, 1, code)
         sheet.write_number(number, 2, int(row["year"]), forms["whole"])
         for place, name in enumerate(IN_WAN, start=3):
-            _number(sheet, number, place, None if pd.isna(row[name]) else row[name] / WAN, form)
+            _number(sheet, number, place, None if pd.isna(row[name]) else row[name] / WAN, form, "NE")
         sheet.write_string(number, 3 + len(IN_WAN), share_of(row))
     sheet.freeze_panes(3, 3)
 
@@ -128,7 +128,7 @@ def _table_sheet(
     for row, (zh, en) in enumerate(labels):
         sheet.write_string(row, 0, _inert(f"{zh} {en}"), forms["label"])
     top = len(labels)
-    names = [*(["盟市\nLeague"] if "league" in table.names else [])]
+    names = [*(["盟市名称\nName of the league"] if "league" in table.names else [])]
     heads = [
         *names,
         *(f"{column.title_zh}{f'（{column.unit}）' if column.unit else ''}\n{column.title_en}\n{column.name}" for column in table.columns),
@@ -155,9 +155,9 @@ def _table_sheet(
         sheet.autofilter(top, 0, top + len(frame), len(heads) - 1)
 
 
-def _number(sheet: Any, row: int, column: int, value: Any, form: Any) -> None:
+def _number(sheet: Any, row: int, column: int, value: Any, form: Any, missing: str = "") -> None:
     if value is None or pd.isna(value):
-        sheet.write_string(row, column, "")
+        sheet.write_string(row, column, missing)
     else:
         sheet.write_number(row, column, float(value), form)
 
