@@ -286,9 +286,12 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
         config["grid"] = {"cell_area": setup.config.grid.cell_area}
     crs = {} if _grid_of(work) == replace(setup.grid, cell_area="true") else {"crs": setup.grid.crs}
     config["layers"] = {name: {**_layer_keys(work, name, place), **crs} for name in setup.config.layers}
-    for name in ("zones", "parcels", "densities", "factors", "policy"):
-        if name in config and config[name].get("file"):
-            config[name]["file"] = place.of(config[name]["file"])
+    for name in ("zones", "parcels", "densities", "factors", "policy", "ledger", "emissions"):
+        for key in ("file", "others"):
+            if name in config and config[name].get(key):
+                config[name][key] = place.of(config[name][key])
+    if "quantifications" in config:
+        config["quantifications"]["files"] = [place.of(file) for file in config["quantifications"]["files"]]
     return config
 
 

@@ -55,7 +55,7 @@ DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
 DENSITY_POOLS = {
     "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
 }  # fmt: skip
-OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps")
+OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps", "assessment", "scenarios")
 """Folders of a run folder that a run writes."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""
@@ -185,7 +185,12 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
     """Every path of a configuration, and where it stands."""
     files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
     files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
-    sections = {"zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy}
+    sections = {
+        "zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy,
+        "ledger": config.ledger, "emissions": config.emissions,
+    }  # fmt: skip
+    files += [(text, "quantifications.files") for text in (config.quantifications.files if config.quantifications else ())]
+    files += [(config.ledger.others, "ledger.others")] if config.ledger is not None and config.ledger.others else []
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 

@@ -21,7 +21,7 @@ from sinks.assessment.offsets import SUMMED
 from sinks.assessment.stage import COMPARISON, WhatIf, settle_offsets, what_if
 from sinks.assessment.words import policy_words
 from sinks.cli import main
-from sinks.config import PolicySection
+from sinks.config import PolicySection, read_config
 
 PARTS = ("deduction", "ccer_applied", "withheld_zero_rule", "above_cap", "offset_trial", "floor_remainder", "shortfall")
 
@@ -396,3 +396,20 @@ def test_findings_and_a_workbook_beside_the_words(run, capsys):
     (run / "tables" / "units.csv").unlink()
     settle_offsets(run)
     assert (run / "assessment" / "offsets.xlsx").read_bytes() == first
+
+
+def test_aligned_runs_find_the_files_of_the_assessment(tmp_path):
+    """The run file that ``sinks align`` writes names ledger, emissions and quantifications from where it lies; a ledger inside the run's tables is refused."""
+    path = write_landscape(random_landscape(3), tmp_path / "project")
+    write_events(path.parent / "ledger.csv", [issue("A", 90, league_shares="R1:1")])
+    plain = path.read_text(encoding="utf-8")
+    path.write_text(plain + '\n[ledger]\nfile = "ledger.csv"\n[quantifications]\nfiles = ["q.csv"]\n', encoding="utf-8")
+    main(["align", str(path), "-o", str(tmp_path / "aligned"), "--quiet"])
+    config, _ = read_config(tmp_path / "aligned" / "aligned.toml")
+    assert config.ledger is not None
+    assert config.quantifications is not None
+    for text in (config.ledger.file, *config.quantifications.files):
+        assert (tmp_path / "aligned" / text).resolve().parent == path.parent.resolve()
+    path.write_text(plain + '\n[ledger]\nfile = "out/tables/ledger.csv"\n', encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["check", str(path), "--json"])
