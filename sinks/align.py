@@ -290,13 +290,16 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     config["layers"] = {name: {**_layer_keys(work, name, place), **crs} for name in setup.config.layers}
     for name in NOT_CARRIED:
         config.pop(name, None)
-    for name in ("zones", "parcels", "densities", "factors", "policy", "plots"):
-        if name in config and config[name].get("file"):
-            config[name]["file"] = place.of(config[name]["file"])
+    for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions"):
+        for key in ("file", "others"):
+            if name in config and config[name].get(key):
+                config[name][key] = place.of(config[name][key])
     if "accuracy" in config:
         config["accuracy"] = {
             key: place.of(value) if isinstance(value, str) else [place.of(one) for one in value] for key, value in config["accuracy"].items()
         }
+    if "quantifications" in config:
+        config["quantifications"]["files"] = [place.of(file) for file in config["quantifications"]["files"]]
     return config
 
 

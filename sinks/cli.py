@@ -22,6 +22,10 @@ VERBS = {
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",
+    "offsets": "sinks.commands.offsets",
+    "ledger": "sinks.commands.ledger",
+    "package": "sinks.commands.package",
+    "verify": "sinks.commands.verify",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
     "accuracy": "sinks.commands.accuracy",
@@ -72,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     choose_language(_asked_language(arguments))
     try:
         with _stoppable():
-            cli.main(args=arguments, prog_name="sinks", standalone_mode=False)
+            code = cli.main(args=arguments, prog_name="sinks", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_FINDINGS)
@@ -82,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         show_findings(error.findings, "--json" in arguments)
         sys.exit(EXIT_UNFINISHED if isinstance(error, Unfinished) else EXIT_FINDINGS)
+    if isinstance(code, int) and code:  # a verb that left with an exit code of its own
+        sys.exit(code)
 
 
 @contextmanager

@@ -4,12 +4,13 @@ All errors of a file are found at once. Paths are kept as the user wrote them;
 they are resolved, and refused outside the allowed folders, when they are opened.
 """
 
+import datetime
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from aoi.findings import Finding, InputError, finding
 from aoi.settings import Section, finding_of, parse_toml
@@ -21,6 +22,22 @@ Text = Annotated[str, Field(min_length=1)]
 """A name, path or unit: the empty text is none."""
 Basis = Literal["dry_matter", "carbon", "co2"]
 Resampling = Literal["nearest", "bilinear", "average", "mode"]
+UnitState = Literal["held", "sold_out", "retired_ets", "retired_voluntary", "regional_indicator", "cancelled_for_league", "buffer_void"]
+EXCLUDED_STATES: tuple[UnitState, ...] = ("held", "sold_out", "retired_ets", "retired_voluntary", "regional_indicator", "buffer_void")
+"""What may not offset a league by default: everything but units that were cancelled for it."""
+CapKey = Annotated[str, Field(pattern=r"^[0-9A-Za-z_\-]{1,64}(\.\d{4})?$")]
+
+
+def _iso_date(value: Any) -> Any:
+    """A date of TOML, or its text, as year-month-day."""
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        return datetime.date.fromisoformat(value).isoformat()
+    raise ValueError("date")
+
+
+Date = Annotated[str, BeforeValidator(_iso_date)]
 
 LAND_COVER = "land_cover"
 NDVI = "ndvi"
@@ -238,12 +255,72 @@ class RetrievalSection(Section):
 
 
 class PolicySection(Section):
-    """Which rows of the removals count towards an offset (ACCOUNTING 2, 3 and 5)."""
+    """Which rows of the removals count towards an offset, and how the offset is made (ACCOUNTING 2, 3 and 5); each key is a choice that is printed.
+
+    Parameters
+    ----------
+    assessment_years : tuple of int, optional
+        Calendar years that are assessed; by default those of the last interval of the run.
+    ledger_as_of : str, optional
+        Date (year-month-day) as of which open years read the ledger; by default all of it.
+    closed_years : mapping
+        Year -> date on which its assessment was closed; such a year reads the ledger as of that date.
+    deduction_pct : float, optional
+        Percentage of the mode ``fixed``.
+    cap : float or mapping, optional
+        Most tonnes that may offset: one number for every league, or by ``league`` or ``league.year``.
+    excess_tolerance : float
+        Share of a project's units that may exceed the inventory's removal in its parcels before it is a warning.
+    """
 
     removal_approach: Literal["stock_difference", "gain_loss"] = "stock_difference"
     grass_weather: bool = False
     wetland_ch4: bool = False
     unvalidated_change: Literal["losses", "all", "none"] = "losses"
+    assessment_years: tuple[Year, ...] | None = None
+    ledger_as_of: Date | None = None
+    closed_years: dict[Year, Date] = Field(default_factory=dict)
+    interval: Literal["analytic", "monte_carlo"] = "analytic"
+    deduction_mode: Literal["none", "fixed", "t66", "lower90"] = "t66"
+    deduction_pct: float | None = Field(default=None, ge=0, le=100)
+    zero_rule: bool = True
+    subtract_basis: Literal["gross", "issued"] = "gross"
+    excluded_states: tuple[UnitState, ...] = EXCLUDED_STATES
+    cap: Annotated[float, Field(ge=0)] | dict[CapKey, Annotated[float, Field(ge=0)]] | None = None
+    true_up: bool = True
+    avoided_emission: Literal["excluded", "memo"] = "excluded"
+    excess_tolerance: float = Field(default=0.05, ge=0)
+
+    @model_validator(mode="after")
+    def _agree(self) -> "PolicySection":
+        years = self.assessment_years
+        if years is not None and (not years or list(years) != sorted(set(years))):
+            raise ValueError("assessed_not_ascending")
+        if (self.deduction_mode == "fixed") != (self.deduction_pct is not None):
+            raise ValueError("fixed_needs_percentage")
+        if years is not None and not set(self.closed_years) <= set(years):
+            raise ValueError("closed_not_assessed")
+        dates = [date for _, date in sorted(self.closed_years.items())]
+        if dates != sorted(dates) or any(int(date[:4]) < year for year, date in self.closed_years.items()):
+            raise ValueError("closed_out_of_order")
+        if self.ledger_as_of is not None and any(date > self.ledger_as_of for date in dates):
+            raise ValueError("closed_out_of_order")
+        if years is not None and self.closed_years and any(year < max(self.closed_years) for year in set(years) - set(self.closed_years)):
+            raise ValueError("closed_out_of_order")
+        return self
+
+
+class LedgerSection(Section):
+    """The ledger of units: a ledger of ``sinks ledger``, or a table of events; the parcels of other programmes beside it."""
+
+    file: Text
+    others: Text | None = None
+
+
+class FilesSection(Section):
+    """A section that names several files."""
+
+    files: tuple[Text, ...] = Field(min_length=1)
 
 
 class Config(Section):
@@ -265,6 +342,9 @@ class Config(Section):
     plots: PlotSection | None = None
     retrieval: RetrievalSection | None = None
     predictors: dict[str, LayerSection] = Field(default_factory=dict)
+    ledger: LedgerSection | None = None
+    emissions: FileSection | None = None
+    quantifications: FilesSection | None = None
     demo: dict[str, bool | Text] | None = None
 
 
@@ -322,6 +402,10 @@ _RULES = {
     "grid_crs_and_resolution": "E-CONF-09",
     "layer_years_or_file": "E-CONF-10",
     "valid_order": "E-CONF-11",
+    "fixed_needs_percentage": "E-CONF-16",
+    "assessed_not_ascending": "E-CONF-19",
+    "closed_not_assessed": "E-CONF-17",
+    "closed_out_of_order": "E-CONF-18",
 }
 
 

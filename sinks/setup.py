@@ -56,7 +56,7 @@ DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
 DENSITY_POOLS = {
     "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
 }  # fmt: skip
-OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps")
+OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps", "assessment", "scenarios")
 """Folders of a run folder that a run writes."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""
@@ -203,8 +203,10 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
         files += [(text, f"accuracy.{key}") for key, text in named]
     sections = {
         "zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy,
-        "plots": config.plots,
+        "plots": config.plots, "ledger": config.ledger, "emissions": config.emissions,
     }  # fmt: skip
+    files += [(text, "quantifications.files") for text in (config.quantifications.files if config.quantifications else ())]
+    files += [(config.ledger.others, "ledger.others")] if config.ledger is not None and config.ledger.others else []
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 

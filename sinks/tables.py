@@ -438,10 +438,153 @@ MEMBERS = Table(
     ),
 )  # fmt: skip
 
+UNIT_STATES = ("held", "sold_out", "retired_ets", "retired_voluntary", "regional_indicator", "cancelled_for_league", "buffer_void")
+"""What a unit of a project can be; exactly one of them at any date (METHODOLOGIES 5.5, R4)."""
+_DATE = r"\d{4}-\d{2}-\d{2}"
+_BLOCK = r"[0-9A-Za-z][0-9A-Za-z_.\-]{0,63}"
+_SHARES = r"([0-9A-Za-z_.\-]{1,64}:(0\.\d{1,12}|1))(;[0-9A-Za-z_.\-]{1,64}:0\.\d{1,12})*"
+_TONNES = "t CO2e"
+
+LEDGER = Table(
+    name="ledger", title_zh="减排量台账", title_en="Ledger of units", row_per="unit block and event",
+    columns=(
+        _integer("sequence", "序号", "Sequence", minimum=1, optional=True, description="place in the chain; given by the ledger"),
+        _text("block", "减排量批次", "Unit block", key=True, pattern=_BLOCK),
+        _integer("event", "事件序号", "Event", key=True, minimum=1, maximum=10_000, description="1 is the issue of the block, or its split from another"),
+        _text("date", "日期", "Date", needed=True, pattern=_DATE, description="year-month-day on which the event takes effect"),
+        _text("action", "事件", "Action", needed=True, choices=("issue", "state", "split", "replace"),
+              description="issue a block; change its state; split a part from another block; note that its units were replaced after a loss"),
+        _text("state", "状态", "State", choices=UNIT_STATES, description="state from this date on; of issue and state only"),
+        _text("programme", "机制", "Programme", description="the one programme that has registered the reduction"),
+        _text("project", "项目", "Project"),
+        _text("module", "方法学", "Methodology", pattern=_CODE, description="id of the methodology"),
+        _text("kind", "类型", "Kind", choices=("removal", "avoided_emission"), optional=True, description="empty is removal"),
+        _text("owner", "持有人", "Owner", description="who holds the units from this date on"),
+        _integer("vintage", "年份", "Vintage", minimum=1900, maximum=2200, description="calendar year of the removal"),
+        _text("parcels", "地块", "Parcels", pattern=r"[0-9A-Za-z_.\-]{1,64}( [0-9A-Za-z_.\-]{1,64})*",
+              description="parcels that the units come from, by spaces"),
+        _text("serial_prefix", "编号前缀", "Serial prefix", optional=True),
+        _integer("serial_first", "起始编号", "First serial number", minimum=0),
+        _integer("serial_last", "终止编号", "Last serial number", minimum=0),
+        _decimal("gross_tCO2e", "扣风险前减排量", "Verified removal before the risk share", _TONNES, minimum=0, decimals=3),
+        _decimal("risk_share", "风险扣减比例", "Risk share", "", minimum=0, maximum=0.99),
+        _integer("issued_tCO2e", "签发量", "Units issued", unit=_TONNES, minimum=1, description="whole tonnes; as many as serial numbers"),
+        _text("league_shares", "盟市分摊", "Shares of the leagues", pattern=_SHARES,
+              description="code:share by semicolons, shares by modelled removal, together 1"),
+        _text("parent", "原批次", "Split from", pattern=_BLOCK, optional=True),
+        _text("evidence", "凭证", "Evidence", needed=True, description="document that proves the event"),
+        _text("previous_sha256", "前一哈希", "Hash before", optional=True, pattern=r"[0-9a-f]{64}"),
+        _text("sha256", "哈希", "Hash", optional=True, pattern=r"[0-9a-f]{64}", description="SHA-256 over the hash before and the cells of the row"),
+    ),
+)  # fmt: skip
+
+UNITS = Table(
+    name="units", title_zh="减排量状态", title_en="Units by state", row_per="league, vintage and state, as the year's assessment reads the ledger",
+    columns=(
+        _text("league", "盟市", "League", key=True, pattern=_CODE),
+        _integer("year", "年份", "Vintage", key=True, minimum=1900, maximum=2200),
+        _text("state", "状态", "State", key=True, choices=UNIT_STATES),
+        _text("read_on", "台账读取日", "Ledger read as of", pattern=_DATE),
+        _decimal("issued_tCO2e", "签发量", "Units issued", _TONNES, decimals=3, minimum=0),
+        _decimal("gross_tCO2e", "扣风险前减排量", "Removal before the risk share", _TONNES, decimals=3, minimum=0,
+                 description="issued / (1 - risk share)"),
+        Column(name="excluded", type="boolean", title_zh="不得抵扣", title_en="Excluded from the offset", needed=True),
+    ),
+)  # fmt: skip
+
+EMISSIONS = Table(
+    name="emissions", title_zh="盟市排放量", title_en="Emissions of the leagues", row_per="league and year",
+    columns=(
+        _text("league", "盟市", "League", key=True, pattern=_CODE),
+        _integer("year", "年份", "Year", key=True, minimum=1900, maximum=2200),
+        _decimal("emission_tCO2e", "排放量", "Emission", _TONNES, decimals=3, needed=True, minimum=0),
+        _text("source", "来源", "Source", needed=True),
+    ),
+)  # fmt: skip
+
+PIPELINE = Table(
+    name="pipeline", title_zh="储备减排量", title_en="Pipeline of projects", row_per="project, module, league, vintage",
+    columns=(
+        _text("project", "项目", "Project", key=True),
+        _text("module", "方法学模块", "Methodology module", key=True, pattern=_CODE),
+        _text("status", "方法学状态", "Status of the methodology", choices=("official", "regional_draft", "withdrawn"), needed=True),
+        _text("league", "盟市", "League", key=True, pattern=_CODE),
+        _integer("vintage", "年份", "Vintage", key=True, minimum=1900, maximum=2200),
+        _decimal("gross_tCO2e", "核算净移除量", "Quantified net removal before the risk share", _TONNES, decimals=3),
+        _decimal("quantified_tCO2e", "核算量", "Quantified after the risk share", _TONNES, decimals=3),
+        _decimal("issued_tCO2e", "已签发", "Of it issued", _TONNES, decimals=3, minimum=0),
+        _decimal("pipeline_tCO2e", "储备量", "Not issued", _TONNES, decimals=3, minimum=0, description="a memo: never in the ledger or the default offset"),
+    ),
+)  # fmt: skip
+
+EXCESS_REASONS = ("baseline", "pool", "not_mapped", "timing")
+POLYGON_ACCOUNT = Table(
+    name="polygon_account", title_zh="地块核对表", title_en="Polygon account",
+    row_per="league, vintage, project and pool; the project - is the league itself, on all its land",
+    columns=(
+        _text("league", "盟市", "League", key=True, pattern=_CODE),
+        _integer("vintage", "年份", "Vintage", key=True, minimum=1900, maximum=2200),
+        _text("project", "项目", "Project", key=True),
+        _text("pool", "碳库", "Pool", key=True, description="a pool or group of pools of the quantification, or total"),
+        _decimal("gross_tCO2e", "项目减排量（扣风险前）", "Units before the risk share", _TONNES, decimals=3, minimum=0),
+        _decimal("removal_tCO2e", "清单碳汇量", "Removal of the inventory on that land", _TONNES, decimals=3),
+        _decimal("claimed_tCO2e", "项目占用量", "Claimed", _TONNES, decimals=3, minimum=0, description="min(gross, max(0, removal))"),
+        _decimal("excess_tCO2e", "超出量", "Excess", _TONNES, decimals=3, minimum=0, description="gross - claimed"),
+        _decimal("unclaimed_tCO2e", "盟市自有量", "Unclaimed", _TONNES, decimals=3, description="of the league itself: removal - claimed"),
+        _text("reason", "超出原因", "Reason of the excess", choices=EXCESS_REASONS),
+    ),
+)  # fmt: skip
+
+DEDUCTION_MODES = ("none", "fixed", "t66", "lower90")
+OFFSETS = Table(
+    name="offsets", title_zh="盟市碳汇抵扣", title_en="Offsets of the leagues", row_per="league and year; rows of the region are sums",
+    columns=(
+        _text("league", "盟市", "League", key=True, pattern=_CODE),
+        YEAR,
+        _text("time_basis", "时间口径", "Time basis", choices=("interval_mean", "year"),
+              description="interval_mean: the annual mean of the interval that holds the year"),
+        _text("removal_approach", "核算方法", "Approach", needed=True, choices=APPROACHES),
+        *(_decimal(name, zh, en, _TONNES, decimals=3, **more) for name, zh, en, more in (
+            ("removal_inventory_tCO2e", "清单碳汇量", "Removal of the inventory, S", {}),
+            ("se_tCO2e", "标准误", "Standard error of S", {"minimum": 0}),
+            ("low_tCO2e", "95%下限", "Low end of the 95 % interval of S", {}),
+            ("high_tCO2e", "95%上限", "High end of the 95 % interval of S", {}))),
+        _text("deduction_mode", "扣减方式", "Deduction mode", needed=True, choices=DEDUCTION_MODES),
+        *(_decimal(name, zh, en, _TONNES, decimals=3, **more) for name, zh, en, more in (
+            ("deduction_tCO2e", "不确定性扣减", "Deduction", {"minimum": 0}),
+            ("removal_conservative_tCO2e", "扣减后碳汇量", "Removal after the deduction, S_c", {}),
+            ("ccer_issued_tCO2e", "当年减排量签发量", "Units issued of this vintage", {"minimum": 0}),
+            ("ccer_excluded_tCO2e", "应扣除量", "To be left out, X", {"description": "units of this vintage, true-up and carry"}),
+            ("ccer_applied_tCO2e", "实际扣除量", "Left out this year", {"minimum": 0}),
+            ("true_up_tCO2e", "补扣量", "True-up of closed years", {}),
+            ("carry_in_tCO2e", "上年结转", "Carried in", {}),
+            ("carry_out_tCO2e", "结转下年", "Carried out", {}),
+            ("withheld_zero_rule_tCO2e", "区间含零不计", "Withheld: the interval holds zero", {"minimum": 0}),
+            ("cap_tCO2e", "上限", "Cap", {"minimum": 0}),
+            ("above_cap_tCO2e", "超上限", "Above the cap", {"minimum": 0}),
+            ("floor_remainder_tCO2e", "取整余数", "Remainder of the floor", {"minimum": 0}),
+            ("shortfall_tCO2e", "碳汇亏缺", "Shortfall: S_c below zero", {"maximum": 0}),
+            ("offset_trial_tCO2e", "试算抵扣量", "Trial offset", {"minimum": 0, "description": "试算: no rule is decreed"}),
+            ("offset_tCO2e", "抵扣量", "Offset", {"description": "empty until a rule is decreed"}),
+            ("offset_if_only_leaving_units_excluded_tCO2e", "仅扣除流出单位时", "Offset if only units that leave the region are left out", {"minimum": 0}),
+            ("offset_if_nothing_excluded_tCO2e", "全不扣除时", "Offset if nothing is left out", {"minimum": 0}),
+            ("pipeline_tCO2e", "储备减排量", "Pipeline of projects", {"description": "memo"}),
+            ("avoided_emission_tCO2e", "避免排放类减排量", "Units of avoided emissions, gross", {"minimum": 0}),
+            ("memo_wetland_ch4_tCO2e", "湿地甲烷（备查）", "Methane of natural marsh, emission", {"description": "memo"}))),
+        _text("not_estimated", "未估算部分", "Not estimated"),
+        *(_decimal(name, zh, en, _TONNES, decimals=3) for name, zh, en in (
+            ("emission_tCO2e", "排放量", "Emission of the league"), ("net_emission_tCO2e", "试算净排放量", "Emission less the trial offset"))),
+        _text("rule_id", "规则编号", "Rule", needed=True, pattern=_CODE),
+        _text("rule_status", "规则状态", "Status of the rule", needed=True, choices=("trial", "decreed")),
+        _integer("unverified_factors_n", "未核实系数个数", "Factors not verified", minimum=0),
+        _text("run_id", "运行编号", "Run", needed=True, pattern=_CODE),
+    ),
+)  # fmt: skip
+
 OUTPUT_TABLES = (
     ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
-    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE,
-    BIN_BOUNDS, FACTORS_USED, INPUTS,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS,
+    OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip
 
 __all__ = ["DICTIONARY", "OUTPUT_TABLES"]

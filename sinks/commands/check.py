@@ -6,6 +6,7 @@ import click
 
 from aoi.findings import InputError, errors
 from aoi.texts import text
+from sinks.assessment.stage import check_assessment
 from sinks.checking import check_inputs, layout_findings
 from sinks.cli import show_findings
 from sinks.commands.shared import check_owners, output_options, progress, run_file
@@ -20,7 +21,7 @@ def command(run_file: Path, roots: tuple[str, ...], deep: bool, quiet: bool, as_
     """Headers and one overview of everything; with --deep every block and every hash."""
     found = check_owners()
     setup = set_up(run_file, roots)
-    found += [*setup.findings, *layout_findings(setup)]
+    found += [*setup.findings, *layout_findings(setup), *check_assessment(setup)]
     with progress(text("progress.check"), quiet or as_json) as show:
         found += check_inputs(setup, deep=deep, progress=show)
     if errors(found):

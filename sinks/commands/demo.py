@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from aoi.texts import text
+from sinks.assessment.stage import assess, brief_of
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, stop_on_owners
 from sinks.demo.check import DemoCheck, check_demo
+from sinks.demo.offset_check import check_offsets, refused
 from sinks.demo.scenario import write_demo
 from sinks.pipeline import account, draw_maps, findings_of_run, keep_summary, look, snapshot, tabulate
 from sinks.provenance import locked
@@ -37,9 +39,13 @@ def command(
         account(setup.out)
         draw_maps(setup)
         summary = keep_summary(setup.out, findings_of_run(setup))
-    checks = check_demo(folder, setup.out)
+        assess(setup, setup.out)
+    checks = [*check_demo(folder, setup.out), *check_offsets(folder, setup.out)]
     if not quiet:
         click.echo(summary)
+        click.echo(brief_of(setup.out))
+        for one in refused(folder, setup.out):
+            click.echo(text("demo.refused", line=one.line()))
     _report(checks, folder)
 
 

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import click
 
+from aoi.findings import stop_on_errors
 from aoi.texts import text
+from sinks.assessment.sources import missing_sources
+from sinks.assessment.stage import assess
 from sinks.checking import layout_findings
 from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
@@ -33,6 +36,7 @@ def command(
     silent = quiet or as_json
     with locked(setup.out):
         log(setup.out, "started", title=setup.config.run.title)
+        stop_on_errors(missing_sources(setup.config, setup.folders))
         look(setup)
         with progress(text("progress.tabulate"), silent) as show:
             computed = tabulate(setup, engine, show)
@@ -41,10 +45,11 @@ def command(
         drawn = draw_maps(setup)
         found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
-        log(setup.out, "finished", tabulated=computed, accounted=accounted)
+        settled = assess(setup, setup.out)
+        log(setup.out, "finished", tabulated=computed, accounted=accounted, settled=settled)
     show_findings(found, as_json)
     if not silent:
         click.echo(summary)
         if drawn:
             click.echo(text("run.maps", names=", ".join(f"maps/{name}.tif" for name in drawn)))
-        click.echo(text("run.done" if computed or accounted or drawn else "run.nothing_new", folder=setup.config.run.output))
+        click.echo(text("run.done" if computed or accounted or settled or drawn else "run.nothing_new", folder=setup.config.run.output))

@@ -15,12 +15,12 @@ _KM_PER_DEGREE = 111.2
 _FIXED_TIME = "2020-01-01T00:00:00.000Z"
 
 
-def write_parcels(path: Path, seed: int) -> None:
-    """The parcels of ``parcels.csv`` as a GeoPackage with the same bytes for the same seed."""
+def write_parcels(path: Path, seed: int, table_name: str = "parcels.csv") -> None:
+    """The parcels of a table as a GeoPackage with the same bytes for the same seed: our projects, or those of another programme."""
     import geopandas
     import pyogrio
 
-    table = rows("parcels.csv")
+    table = rows(table_name)
     outlines = [
         _outline(float(row["lon"]), float(row["lat"]), float(row["radius_km"]), np.random.default_rng([seed, _STREAM, place]))
         for place, row in enumerate(table)

@@ -16,7 +16,9 @@ from sinks.demo.surfaces import BIOMASS_SCALE, ERROR_SCALE, NO_STRATUM, land_of,
 from sinks.demo.truth import NAME, Gatherer, write_truth
 
 TEMPLATES = Path(__file__).with_name("templates")
-COPIED = ("run.toml", "README.md", "README.zh-CN.md", "climate.csv", "soil.csv", "vegetation_type.csv")
+ASSESSED = ("ledger.csv", "ledger_refused.csv", "quantifications.csv", "emissions.csv")
+"""Units, quantifications and emissions of the scenario, all invented."""
+COPIED = ("run.toml", "README.md", "README.zh-CN.md", "climate.csv", "soil.csv", "vegetation_type.csv", *ASSESSED)
 
 
 def write_demo(folder: Path, *, cells: int | None = None, seed: int = 1) -> Path:
@@ -42,6 +44,7 @@ def write_demo(folder: Path, *, cells: int | None = None, seed: int = 1) -> Path
     _write_rasters(folder, landscape)
     shutil.copyfile(INPUTS / "climate_group.tif", folder / "climate.tif")
     write_parcels(folder / "parcels.gpkg", seed)
+    write_parcels(folder / "other_programmes.gpkg", seed, "others.csv")
     for name in COPIED:
         replace_file(folder / name, (TEMPLATES / name).read_bytes())
     return folder / "run.toml"
