@@ -107,18 +107,19 @@ class Basis:
         return Removal(value=decimal_of(row["value"]), **parts), lacks
 
     def region_error(self, year: int) -> Decimal | None:
-        """Standard error of the region's S from the covariance of the leagues; None where the run has not all of it."""
+        """Standard error of the sum of S over the leagues that have one, from their covariance; None where the run has not all of it."""
+        leagues = [league for league in self.leagues if self.removal(league, year)[0] is not None]
         key = self.interval_of(year)
         if self.covariance is None or key is None:
             return None
         rows = self.covariance
         same = (rows["quantity"] == OFFSET) & (rows["ecosystem"] == "total") & (rows["approach"] == self.approach)
         for side in ("", "_with"):
-            same &= (rows[f"year_from{side}"] == key[0]) & (rows[f"year{side}"] == key[1]) & rows[f"zone{side}"].isin(self.leagues)
+            same &= (rows[f"year_from{side}"] == key[0]) & (rows[f"year{side}"] == key[1]) & rows[f"zone{side}"].isin(leagues)
         value = rows.loc[same, "mc_covariance" if self.monte_carlo else "covariance"]
         pairs = {tuple(sorted(pair)) for pair in rows.loc[same, ["zone", "zone_with"]].itertuples(index=False)}
-        n = len(self.leagues)
-        if len(pairs) != n * (n + 1) // 2 or len(value) != len(pairs) or value.isna().any():
+        n = len(leagues)
+        if not n or len(pairs) != n * (n + 1) // 2 or len(value) != len(pairs) or value.isna().any():
             return None
         twice = (rows.loc[same, "zone"] != rows.loc[same, "zone_with"]) + 1
         variance = math.fsum((value * twice).tolist())

@@ -228,7 +228,7 @@ class _Work:
         missing = [f"{row['league']}.offset" for row in rows if row.get("offset_trial_tCO2e") is None]
         parts = sorted({part for row in rows for part in str(row["not_estimated"] or "").split()})
         error = self.basis.region_error(year)
-        if error is not None and not missing and "removal_inventory_tCO2e" in out:
+        if error is not None and "removal_inventory_tCO2e" in out:
             whole = half_width() * error
             center = out["removal_inventory_tCO2e"]
             out |= {"se_tCO2e": error, "low_tCO2e": center - whole, "high_tCO2e": center + whole}
