@@ -1,5 +1,6 @@
 """The ledger: a chain that shows every change, one state at any date, two writers, a killed one, a million rows."""
 
+import contextlib
 import csv
 import os
 import random
@@ -267,6 +268,39 @@ def test_files_that_are_no_ledger(tmp_path):
             pass
         found[path.name] = caught.value.findings[0].id
     assert found == {"none.sqlite": "E-FILE-01", "other.sqlite": "E-LEDGER-20", "noise.sqlite": "E-LEDGER-20", "table.csv": "E-TABLE-04"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from([b"", b"PK\x03\x04", b"SQLite format 3\x00", b"\xff\xfe", ",".join(Event._fields).encode() + b"\n"]))
+def test_any_bytes_are_a_finding_or_a_ledger(tmp_path_factory, noise, head):
+    """Never a traceback (FAULTS, law 12)."""
+    path = tmp_path_factory.mktemp("noise") / "events.csv"
+    path.write_bytes(head + noise)
+    with contextlib.suppress(InputError), open_source(path, "events.csv") as ledger:
+        assert ledger.verify() == []
+
+
+def test_a_broken_page_of_a_ledger_is_a_finding(tmp_path):
+    """Bytes of the file overwritten anywhere after its head: a finding, or the chain is whole."""
+    path, _ = exported(tmp_path)
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
+    content = path.read_bytes()
+    dice = random.Random(5)
+    met = 0
+    for _ in range(40):
+        place = dice.randrange(100, len(content) - 64)
+        path.write_bytes(content[:place] + dice.randbytes(64) + content[place + 64 :])
+        try:
+            with Ledger(path) as ledger:
+                found = ledger.verify()
+                met += bool(found)
+                if not found:
+                    ledger.movements()
+        except InputError:
+            met += 1
+    assert met >= 3, "most pages of a small ledger are empty"
 
 
 # -- two writers, a killed one, a full disk -----------------------------------------------------------------------

@@ -24,6 +24,8 @@ APPLICATION = 0x6E6D6C67
 MOST_FINDINGS = 50
 WAIT_SECONDS = 60.0
 """How long a writer waits for another."""
+BROKEN = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite raises for files that are no databases any more."""
 _BATCH = 10_000
 _NUMBERS = frozenset({"event", "vintage", "serial_first", "serial_last", "issued_tCO2e"})
 _COLUMNS = ", ".join(f"{name} {'INTEGER' if name in _NUMBERS else 'TEXT'}" for name in HASHED)
@@ -86,7 +88,12 @@ class Ledger:
                 self._begin_file()
             elif self._db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
                 raise InputError(finding("E-LEDGER-20", self.name, reason="application_id"))
-        except sqlite3.DatabaseError as error:
+        except InputError:
+            self._db.close()
+            raise
+        except BROKEN as error:
+            with contextlib.suppress(AttributeError):
+                self._db.close()
             raise InputError(finding("E-LEDGER-20", self.name, reason=str(error))) from error
 
     def _begin_file(self) -> None:
@@ -104,8 +111,10 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
+        if isinstance(error, BROKEN):
+            raise InputError(finding("E-LEDGER-20", self.name, reason=str(error))) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -3,6 +3,8 @@
 import csv
 import re
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -15,6 +17,8 @@ from aoi.table import LONE_HYPHEN, Column, Table
 MOST_FINDINGS = 50
 MOST_LETTERS = 2000
 """Of a cell; no text of ours is longer."""
+MOST_UNPACKED = 2 << 30
+"""Bytes of a workbook when it is unpacked."""
 _MOST_REMEMBERED = 4096
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -213,9 +217,8 @@ def _csv_rows(path: Path, where: str) -> Iterator[tuple[int, list[str]]]:
 def _encoding(path: Path, where: str) -> str:
     """UTF-8 with or without BOM, UTF-16 by BOM, else GB 18030; found by reading the file once."""
     with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            return "utf-16"
-    for encoding in ("utf-8-sig", "gb18030"):
+        marked = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
             with path.open(encoding=encoding, newline="") as text:
                 while text.read(1 << 20):
@@ -228,23 +231,41 @@ def _encoding(path: Path, where: str) -> str:
 
 def _excel_rows(path: Path, where: str) -> Iterator[tuple[int, list[str]]]:
     """Rows of the first sheet; a formula is refused, a date becomes its text."""
-    from zipfile import BadZipFile
-
     from openpyxl import load_workbook
 
+    _check_size(path, where)
+    with path.open("rb") as file:
+        try:
+            book = load_workbook(file, read_only=True, data_only=False)
+            rows = book.worksheets[0].iter_rows(values_only=True)
+            head = [_cell_text(cell, f"{where}: 1") for cell in next(rows, ())]
+        except _BROKEN as error:
+            raise InputError(finding("E-FILE-02", where, reason=type(error).__name__)) from error
+        width = len(head) if "" not in head else head.index("")
+        yield 1, head[:width]
+        try:
+            for number, row in enumerate(rows, start=2):
+                cells = [_cell_text(cell, f"{where}: {number}") for cell in row]
+                yield number, cells if any(cells[width:]) else (cells + [""] * width)[:width]
+        except _BROKEN as error:
+            raise InputError(finding("E-FILE-02", where, reason=type(error).__name__)) from error
+        finally:
+            book.close()
+
+
+_BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, SyntaxError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What openpyxl raises for workbooks that are none."""
+
+
+def _check_size(path: Path, where: str) -> None:
+    """Refuse a workbook that would unpack to more than any ledger holds."""
     try:
-        book = load_workbook(path, read_only=True, data_only=False)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
         raise InputError(finding("E-FILE-02", where, reason=type(error).__name__)) from error
-    try:
-        width = 0
-        for number, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
-            cells = [_cell_text(cell, f"{where}: {number}") for cell in row]
-            if number == 1:
-                width = len(cells) if "" not in cells else cells.index("")
-            yield number, (cells + [""] * width)[:width] if not any(cells[width:]) else cells
-    finally:
-        book.close()
+    if size > MOST_UNPACKED:
+        raise InputError(finding("E-FILE-02", where, reason=f"{size} > {MOST_UNPACKED} bytes"))
 
 
 def _cell_text(cell: Any, where: str) -> str:
