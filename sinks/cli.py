@@ -22,6 +22,7 @@ VERBS = {
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",
+    "report": "sinks.commands.report",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
     "quantify": "sinks.commands.quantify",

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import Transformer
 
 from aoi.table import replace_file
 from aoi.zones import Zones
@@ -22,6 +23,7 @@ from sinks.provenance import read_json
 from sinks.setup import Setup
 
 FILE = "outlines.json"
+M_PER_KM = 1000.0
 WIDTH = 1000.0
 """Width of a drawing in its own units; outlines are kept to a tenth of one."""
 TOLERANCE = 0.8
@@ -45,6 +47,8 @@ class Outlines:
         A point inside each zone.
     unit_km : float
         Kilometres per unit of the drawing.
+    crs, left_m, top_m :
+        The projection of the drawing, and where its upper left corner lies in it.
     source : str
         The set that the outlines are of: ``leagues`` or the name of a file.
     builtin : bool
@@ -56,8 +60,22 @@ class Outlines:
     rings: Mapping[str, tuple[Ring, ...]]
     labels: Mapping[str, tuple[float, float]]
     unit_km: float
+    crs: str
+    left_m: float
+    top_m: float
     source: str
     builtin: bool
+
+    def lines(self, crs: str) -> list[NDArray[np.float64]]:
+        """The rings of all zones in another CRS, as columns of x and y."""
+        transformer = Transformer.from_crs(self.crs, crs, always_xy=True)
+        out = []
+        for zone in self.rings:
+            for ring in self.rings[zone]:
+                points = np.array([*ring, ring[0]], dtype=np.float64) * self.unit_km * M_PER_KM
+                x, y = transformer.transform(self.left_m + points[:, 0], self.top_m - points[:, 1])
+                out.append(np.column_stack([x, y]))
+        return out
 
     def path(self, zone: str) -> str:
         """The outline of a zone as the path of an SVG."""
@@ -68,7 +86,8 @@ def keep_outlines(setup: Setup) -> None:
     """Write the outlines of the zones of a run into its folder."""
     outlines = outlines_of(setup.zone_sets, builtin=setup.config.zones.builtin is not None, source=_source(setup))
     content = {
-        "width": outlines.width, "height": outlines.height, "unit_km": outlines.unit_km, "source": outlines.source,
+        "width": outlines.width, "height": outlines.height, "unit_km": outlines.unit_km, "crs": outlines.crs, "left_m": outlines.left_m, "top_m": outlines.top_m,
+        "source": outlines.source,
         "builtin": outlines.builtin, "labels": outlines.labels, "rings": outlines.rings,
     }  # fmt: skip
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -98,12 +117,14 @@ def outlines_of(zone_sets: Sequence[Zones], *, builtin: bool, source: str) -> Ou
     shapes: dict[str, Any] = {}
     for zones in zone_sets:
         mine = [shape for code, shape in drawn if code in set(zones.codes)]
-        placed = shapely.transform(np.array(mine, dtype=object), lambda points: np.column_stack([(points[:, 0] - left) / unit, (top - points[:, 1]) / unit]))
+        placed = shapely.transform(
+            np.array(mine, dtype=object), lambda points: np.column_stack([(points[:, 0] - left) / unit, (top - points[:, 1]) / unit])
+        )
         shapes.update(zip(zones.codes, _simplified(placed), strict=True))
     return Outlines(
         width=round((right - left) / unit, DECIMALS), height=round((top - bottom) / unit, DECIMALS),
         rings={code: tuple(_rings(shape)) for code, shape in shapes.items()}, labels={code: _label(shape) for code, shape in shapes.items()},
-        unit_km=round(unit / 1000.0, 9), source=source, builtin=builtin,
+        unit_km=round(unit / M_PER_KM, 9), crs=crs, left_m=round(float(left), 3), top_m=round(float(top), 3), source=source, builtin=builtin,
     )  # fmt: skip
 
 

@@ -6,7 +6,22 @@ from typing import Any
 import numpy as np
 
 from aoi.texts import LANGUAGES, text
-from sinks.report.page.blocks import Block, Cell, Chapter, Grid, Head, Paragraph, Part, Quantity, Sentence, Words, inert, name, sentence, words
+from sinks.report.page.blocks import (
+    Block,
+    Cell,
+    Chapter,
+    Grid,
+    Head,
+    Paragraph,
+    Part,
+    Quantity,
+    Sentence,
+    Words,
+    inert,
+    name,
+    sentence,
+    words,
+)
 from sinks.report.results import INVENTORIED, OFFSET, REMOVAL, STOCK, Results, Value
 
 ECOSYSTEM_ROWS = (*INVENTORIED, "other", "total")

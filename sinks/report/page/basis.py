@@ -15,38 +15,53 @@ SHORT_HASH = 16
 
 def data(results: Results) -> Chapter:
     """Data and methods with their sources."""
-    blocks: list[Block] = [Part(kind="facts", data=list(_choices(results))), _inputs(results), Paragraph(sentence("methods"))]
+    blocks: list[Block] = [Part(kind="list", data=list(_choices(results))), _inputs(results), Paragraph(sentence("methods"))]
     blocks += [Paragraph(one) for one in _methods(results)]
-    blocks += [_sources(results), Paragraph(sentence("boundaries" if results.outlines is not None and results.outlines.builtin else "boundaries_file"), "note")]
+    blocks += [
+        _sources(results),
+        Paragraph(sentence("boundaries" if results.outlines is not None and results.outlines.builtin else "boundaries_file"), "note"),
+    ]
     return Chapter(id="data", title=words("chapter_data"), blocks=blocks)
 
 
 def _said(key: str, **values: object) -> Words:
     """Words of the catalogue as the summary of a run tells them."""
-    said = [text(key, language, **{name: value.of(language) if isinstance(value, Words) else value for name, value in values.items()}) for language in LANGUAGES]
+    said = [
+        text(key, language, **{name: value.of(language) if isinstance(value, Words) else value for name, value in values.items()})
+        for language in LANGUAGES
+    ]
     return Words(*said)
 
 
-def _choices(results: Results) -> Iterator[tuple[Words, Words]]:
+def _choices(results: Results) -> Iterator[Words]:
     settings = results.settings
     base = settings["base_year"]
     dates = ", ".join(str(year) for year in ([base] if base else []) + list(settings["years"]))
     grid = settings["grid"]
-    yield words("fact_dates"), _said("words.dates", dates=dates, years=", ".join(map(str, settings["years"])))
-    yield words("fact_product"), Words(inert(settings["product"]), inert(settings["product"]))
-    yield words("fact_cells"), _said(f"words.cells_{settings['cell_area']}", crs=inert(grid["crs"]), width=grid["width"], height=grid["height"])
-    yield words("fact_rule"), _said(f"words.rule_{settings['rule']}")
+    yield _said("words.dates", dates=dates, years=", ".join(map(str, settings["years"])))
+    yield words("fact_product", product=inert(settings["product"]))
+    yield _said(f"words.cells_{settings['cell_area']}", crs=inert(grid["crs"]), width=grid["width"], height=grid["height"])
+    yield _said(f"words.rule_{settings['rule']}")
     policy = settings["policy"]
-    yield words("fact_policy"), _said(
+    yield _said(
         "words.policy", approach=_said(f"words.{policy['removal_approach']}"), change=_said(f"words.change_{policy['unvalidated_change']}")
     )
     for layer, years in settings["windows"].items():
         for year, files in years.items():
-            yield words("fact_window"), _said("words.window", layer=layer, year=year, files=inert(", ".join(files)))
+            yield _said("words.window", layer=layer, year=year, files=inert(", ".join(files)))
 
 
 def _methods(results: Results) -> Iterator[Sentence]:
-    for key in ("method_stock", "method_difference", "method_growth", "method_transfer", "method_soil", "method_grass", "method_wetland", "method_interval"):
+    for key in (
+        "method_stock",
+        "method_difference",
+        "method_growth",
+        "method_transfer",
+        "method_soil",
+        "method_grass",
+        "method_wetland",
+        "method_interval",
+    ):
         yield sentence(key)
 
 
@@ -58,11 +73,18 @@ def _inputs(results: Results) -> Grid:
     ]  # fmt: skip
     frame = results.frames["inputs"].sort_values(["layer", "year", "file"], kind="stable", na_position="first")
     rows: list[list[Cell]] = [
-        [inert(row["layer"]), "" if row["year"] != row["year"] or row["year"] is None else str(int(row["year"])), inert(row["file"]), inert(row["how"] or ""),
+        [inert(row["layer"]), "" if row["year"] != row["year"] or row["year"] is None else str(int(row["year"])), inert(row["file"]), _how(row["how"] or ""),
          Quantity(float(row["bytes"]), "count"), str(row["sha256"])[:SHORT_HASH]]
         for row in frame.astype(object).where(frame.notna(), None).to_dict("records")
     ]  # fmt: skip
     return Grid(id="inputs", title=words("table_inputs"), heads=heads, rows=rows, notes=[sentence("note_hash")])
+
+
+def _how(how: str) -> Words:
+    """How a file came to the grid."""
+    if how == "direct":
+        return words("how_direct")
+    return words("how_warped", way=how.removeprefix("warped: ")) if how.startswith("warped: ") else Words(inert(how), inert(how))
 
 
 def _sources(results: Results) -> Grid:
@@ -72,7 +94,11 @@ def _sources(results: Results) -> Grid:
     rows: list[list[Cell]] = []
     for source, mine in frame.fillna({"source": ""}).groupby("source", sort=True):
         rows.append([inert(source), inert(citations.get(str(source), str(source))), inert(", ".join(mine["id"]))])
-    heads = [Head(words=words("head_source"), name="source"), Head(words=words("head_citation"), name="citation"), Head(words=words("head_factors"), name="factors")]
+    heads = [
+        Head(words=words("head_source"), name="source"),
+        Head(words=words("head_citation"), name="citation"),
+        Head(words=words("head_factors"), name="factors"),
+    ]
     return Grid(id="sources", title=words("table_sources"), heads=heads, rows=rows)
 
 
@@ -80,7 +106,9 @@ def unverified(results: Results) -> Chapter:
     """Parameters that nobody has verified first, then all others."""
     frame = results.frames["factors_used"]
     doubtful = frame[~frame["verified"].fillna(False).astype(bool)]
-    blocks: list[Block] = [Paragraph(sentence("unverified_how", n=str(len(doubtful)), all=str(len(frame))), "warning" if len(doubtful) else "text")]
+    blocks: list[Block] = [
+        Paragraph(sentence("unverified_how", n=str(len(doubtful)), all=str(len(frame))), "warning" if len(doubtful) else "text")
+    ]
     if len(doubtful):
         blocks.append(_factors("unverified", doubtful))
     verified = frame[frame["verified"].fillna(False).astype(bool)]
@@ -97,8 +125,13 @@ def _factors(id: str, frame: Any) -> Grid:
     ]  # fmt: skip
     rows: list[list[Cell]] = []
     for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
-        limits = words("range", low=f"{row['low']:g}", high=f"{row['high']:g}", kind=words(f"range_{row['range_kind']}")) if row["low"] is not None else None
-        rows.append([inert(row["id"]), Quantity(row["value"], "number"), inert(row["unit"] or ""), limits, inert(row["source"] or ""), inert(row["locator"] or ""),
+        limits = (
+            words("range", low=f"{row['low']:g}", high=f"{row['high']:g}", kind=words(f"range_{row['range_kind']}"))
+            if row["low"] is not None
+            else None
+        )
+        rows.append([inert(row["id"]), Quantity(row["value"], "number"), inert(row["unit"] or ""), limits, inert(row["source"] or ""),
+                     inert(row["locator"] or ""),
                      words("overridden", tag=inert(row["tag"] or "")) if row["overridden"] else inert(row["tag"] or "")])  # fmt: skip
     return Grid(id=f"factors_{id}", title=words(f"table_factors_{id}"), heads=heads, rows=rows, notes=[sentence("note_tags")])
 
@@ -108,7 +141,9 @@ def checks(results: Results) -> Chapter:
     found = checks_of(results)
     failed = sum(not check.ok for check in found)
     blocks: list[Block] = [
-        Paragraph(sentence("checks_failed" if failed else "checks_passed", n=str(len(found)), failed=str(failed)), "warning" if failed else "text"),
+        Paragraph(
+            sentence("checks_failed" if failed else "checks_passed", n=str(len(found)), failed=str(failed)), "warning" if failed else "text"
+        ),
         _check_grid(found),
     ]
     findings = _findings(results)
@@ -121,7 +156,9 @@ def _check_grid(found: list[Check]) -> Grid:
         Head(words=words("head_check"), name="check"), Head(words=words("head_outcome"), name="outcome"), Head(words=words("head_measured"), name="measured"),
         Head(words=words("head_limit"), name="limit"),
     ]  # fmt: skip
-    rows: list[list[Cell]] = [[one.words, words("outcome_passed" if one.ok else "outcome_failed"), one.measured, one.limit] for one in found]
+    rows: list[list[Cell]] = [
+        [one.words, words("outcome_passed" if one.ok else "outcome_failed"), one.measured, one.limit] for one in found
+    ]
     return Grid(id="checks", title=words("table_checks"), heads=heads, rows=rows)
 
 
@@ -150,9 +187,15 @@ def provenance(results: Results) -> Chapter:
         [stage, table, digest[:SHORT_HASH]]
         for stage, one in sorted(record.get("stages", {}).items()) for table, digest in sorted(one.get("tables", {}).items())
     ]  # fmt: skip
-    heads = [Head(words=words("head_stage"), name="stage"), Head(words=words("head_table"), name="table"), Head(words=words("head_sha256"), name="sha256")]
+    heads = [
+        Head(words=words("head_stage"), name="stage"),
+        Head(words=words("head_table"), name="table"),
+        Head(words=words("head_sha256"), name="sha256"),
+    ]
     grid = Grid(id="tables", title=words("table_tables"), heads=heads, rows=rows, notes=[sentence("note_hash")])
-    return Chapter(id="provenance", title=words("chapter_provenance"), blocks=[Part(kind="facts", data=facts), Paragraph(sentence("again")), grid])
+    return Chapter(
+        id="provenance", title=words("chapter_provenance"), blocks=[Part(kind="facts", data=facts), Paragraph(sentence("again")), grid]
+    )
 
 
 def _cite(results: Results, record: Mapping[str, Any]) -> Words:

@@ -28,7 +28,11 @@ def pools(results: Results) -> Chapter:
     stocks = stocks[stocks["zone"].isin(members) & stocks["ecosystem"].isin(INVENTORIED)]
     known = stocks[stocks["value_flag"] == "V"]
     sums = known.groupby(["year", "ecosystem", "pool"])["stock_tC"].sum().round(3).to_dict()
-    flags = stocks.groupby(["year", "ecosystem", "pool"])["value_flag"].agg(lambda flags: "NE" if "NE" in set(flags) else flags.iloc[0]).to_dict()
+    flags = (
+        stocks.groupby(["year", "ecosystem", "pool"])["value_flag"]
+        .agg(lambda flags: "NE" if "NE" in set(flags) else flags.iloc[0])
+        .to_dict()
+    )
     figure = Figure(
         id="pools", kind="pools", title=words("figure_pools"), about=sentence("about_pools"),
         data={
@@ -37,7 +41,9 @@ def pools(results: Results) -> Chapter:
         },
     )  # fmt: skip
     return Chapter(
-        id="pools", title=words("chapter_pools"), blocks=[figure, *(_pool_grid(results, year, sums, flags) for year in results.years), _zone_pools(results)]
+        id="pools",
+        title=words("chapter_pools"),
+        blocks=[figure, *(_pool_grid(results, year, sums, flags) for year in results.years), _zone_pools(results)],
     )
 
 
@@ -47,7 +53,8 @@ def _pool_grid(results: Results, year: int, sums: dict[Any, float], flags: dict[
     rows: list[list[Cell]] = [[words("ecosystem_total"), *(_total(results, year, one) for one in (*INVENTORIED, "total"))]]
     for pool in POOLS:
         cells = [
-            Quantity(sums.get((year, one, pool)), "tC", "V" if (year, one, pool) in sums else flags.get((year, one, pool), "NO")) for one in INVENTORIED
+            Quantity(sums.get((year, one, pool)), "tC", "V" if (year, one, pool) in sums else flags.get((year, one, pool), "NO"))
+            for one in INVENTORIED
         ]
         found = [cell.value for cell in cells if cell.value is not None]
         rows.append([words(f"pool_{pool}"), *cells, Quantity(round(sum(found), 3) if found else None, "tC", "NE")])
@@ -69,9 +76,12 @@ def _zone_pools(results: Results) -> Grid:
     heads += [Head(words=words(f"pool_{pool}"), name=f"{pool}_tC", unit="tC", numeric=True) for pool in POOLS]
     zones = list(results.zones["zone"])
     rows: list[list[Cell]] = [
-        [results.name_of(zone), *(Quantity(sums.get((zone, pool)), "tC", "V" if (zone, pool) in sums else "NE") for pool in POOLS)] for zone in zones
+        [results.name_of(zone), *(Quantity(sums.get((zone, pool)), "tC", "V" if (zone, pool) in sums else "NE") for pool in POOLS)]
+        for zone in zones
     ]
-    return Grid(id="zone_pools", title=words("table_zone_pools", year=year), heads=heads, rows=rows, zones=zones, notes=[sentence("note_flags")])
+    return Grid(
+        id="zone_pools", title=words("table_zone_pools", year=year), heads=heads, rows=rows, zones=zones, notes=[sentence("note_flags")]
+    )
 
 
 def land(results: Results) -> Chapter:
@@ -85,13 +95,18 @@ def land(results: Results) -> Chapter:
     blocks: list[Block] = [Paragraph(sentence("land_how"))]
     blocks.append(
         Figure(
-            id="land", kind="flows", title=words("figure_land"), about=sentence("about_land"),
+            id="land",
+            kind="flows",
+            title=words("figure_land"),
+            about=sentence("about_land"),
             data={
                 "classes": [{"id": one, "name": names[one], "ecosystem": ecosystem_of()[one]} for one in classes],
-                "intervals": [[int(first), int(last)] for first, last in intervals], "zones": _flow_zones(results),
-                "flows": list(_flows(results, frame, classes, intervals)), "least": LEAST_FLOW,
+                "intervals": [[int(first), int(last)] for first, last in intervals],
+                "zones": _flow_zones(results),
+                "flows": list(_flows(results, frame, classes, intervals)),
+                "least": LEAST_FLOW,
             },
-        )  # fmt: skip
+        )
     )
     blocks += [_matrix(results, frame, interval, classes, names) for interval in reversed(intervals)]
     return Chapter(id="land", title=words("chapter_land"), blocks=blocks)
@@ -118,7 +133,9 @@ def _flows(results: Results, frame: pd.DataFrame, classes: Sequence[str], interv
 
 def _matrix(results: Results, frame: pd.DataFrame, interval: tuple[int, int], classes: Sequence[str], names: dict[str, Words]) -> Grid:
     """Every change of an interval as a row, the largest first; what stayed is in the last rows."""
-    mine = frame[frame["zone"].isin(results.members(results.place)) & (frame["year_from"] == interval[0]) & (frame["year_to"] == interval[1])]
+    mine = frame[
+        frame["zone"].isin(results.members(results.place)) & (frame["year_from"] == interval[0]) & (frame["year_to"] == interval[1])
+    ]
     sums = mine.groupby(["land_from", "land_to"])["area_ha"].sum()
     before = mine.groupby("land_from")["area_ha"].sum()
     ordered = sorted(sums.items(), key=lambda item: (item[0][0] == item[0][1], -item[1]))
@@ -147,14 +164,25 @@ def bridge(results: Results) -> Chapter:
     sums = grouped(frame)
     zones = _flow_zones(results)
     keys = sorted({key[2:] for key in sums}, key=_order)
-    data = {"zones": zones, "steps": [{"id": f"{one}.{group}", "words": words("step", ecosystem=words(f"ecosystem_{one}"), group=words(f"group_{group}"))}
-                                      for one, group in keys],
-            "values": [[_both(results, sums, zone, key) for key in keys] for zone in zones]}  # fmt: skip
+    values = [[_both(results, sums, zone, key) for key in keys] for zone in zones]
+    steps = [
+        {"id": f"{one}.{group}", "words": words("step", ecosystem=words(f"ecosystem_{one}"), group=words(f"group_{group}"))}
+        for one, group in keys
+    ]
+    data = {"zones": zones, "steps": steps, "values": values}
     figure = Figure(id="bridge", kind="bridge", title=words("figure_bridge", year=year), about=sentence("about_bridge"), data=data)
     rows: list[list[Cell]] = []
-    for key, (difference, growth) in zip(keys, data["values"][0], strict=True):
+    for key, (difference, growth) in zip(keys, values[0], strict=True):
         gap = (growth or 0.0) - (difference or 0.0)
-        rows.append([words(f"ecosystem_{key[0]}"), words(f"group_{key[1]}"), _removal(difference), _removal(growth), Quantity(gap, "tCO2e_per_year")])
+        rows.append(
+            [
+                words(f"ecosystem_{key[0]}"),
+                words(f"group_{key[1]}"),
+                _removal(difference),
+                _removal(growth),
+                Quantity(gap, "tCO2e_per_year"),
+            ]
+        )
     heads = [Head(words=words("head_ecosystem"), name="ecosystem"), Head(words=words("head_pool"), name="pools")]
     heads += [Head(words=words(f"approach_{one}"), name=f"{one}_tCO2e_per_year", unit="tCO2e_per_year", numeric=True) for one in BOTH]
     heads.append(Head(words=words("head_gap"), name="difference_tCO2e_per_year", unit="tCO2e_per_year", numeric=True))
@@ -185,5 +213,3 @@ def _order(key: tuple[str, str]) -> tuple[int, int]:
 
 def _removal(value: float | None) -> Quantity:
     return Quantity(value, "tCO2e_per_year", "NE")
-
-

@@ -38,7 +38,9 @@ def _figure(results: Results, frame: pd.DataFrame) -> Figure:
     """Shares of the variance, by kind and source, for each quantity."""
     bars = []
     for quantity in (OFFSET, REMOVAL, STOCK):
-        rows = frame[frame["quantity"] == quantity].sort_values(["variance_share", "kind", "source"], ascending=[False, True, True], kind="stable")
+        rows = frame[frame["quantity"] == quantity].sort_values(
+            ["variance_share", "kind", "source"], ascending=[False, True, True], kind="stable"
+        )
         if len(rows):
             bars.append({"words": words(NAMES_OF[quantity], year=results.years[-1]), "parts": list(_parts(rows))})
     return Figure(id="errors", kind="shares", title=words("figure_errors"), about=sentence("about_errors"),
@@ -57,8 +59,9 @@ def _parts(rows: pd.DataFrame) -> Iterator[dict[str, object]]:
 
 def _contributions(results: Results, frame: pd.DataFrame) -> Grid:
     heads = [
-        Head(words=words("head_quantity"), name="quantity"), Head(words=words("head_error_kind"), name="kind"), Head(words=words("head_error_source"), name="source"),
-        Head(words=words("head_se"), name="se", unit="tCO2e_per_year", numeric=True),
+        Head(words=words("head_quantity"), name="quantity"), Head(words=words("head_error_kind"), name="kind"),
+        Head(words=words("head_error_source"), name="source"),
+        Head(words=words("head_se"), name="se", numeric=True),
         Head(words=words("head_variance_share"), name="variance_share_percent", unit="percent", numeric=True),
     ]  # fmt: skip
     rows: list[list[Cell]] = []
@@ -83,7 +86,9 @@ def _scope(results: Results) -> Grid:
             if found is not None and found.value is not None:
                 rows.append([words(NAMES_OF[quantity], year=results.years[-1]), words(f"ecosystem_{ecosystem}"), _width(found), covers(found),
                              kinds(found.missing), _gaps(found.not_estimated)])  # fmt: skip
-    return Grid(id="scope", title=words("table_scope", place=results.name_of(results.place)), heads=heads, rows=rows, notes=[sentence("note_scope")])
+    return Grid(
+        id="scope", title=words("table_scope", place=results.name_of(results.place)), heads=heads, rows=rows, notes=[sentence("note_scope")]
+    )
 
 
 def _width(value: Value) -> Quantity:

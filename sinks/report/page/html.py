@@ -63,7 +63,13 @@ def _environment() -> Any:
 
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
     environment.globals.update(
-        unit_words=unit_words, say_words=words, number=_number, digits=_digits, column_digits=_column_digits, first_digits=_first_digits, colour=_colour
+        unit_words=unit_words,
+        say_words=words,
+        number=_number,
+        digits=_digits,
+        column_digits=_column_digits,
+        first_digits=_first_digits,
+        colour=_colour,
     )
     environment.filters["exact"] = _exact
     environment.tests.update(
@@ -173,7 +179,13 @@ def _script_words() -> dict[str, Words]:
 def _json(value: Any) -> str:
     """JSON that may stand in a page: no mark of it ends the script or begins another."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -36,7 +36,8 @@ class Unit:
 
 def _mass(zh: str, en: str, per_zh: str = "", per_en: str = "") -> Unit:
     return Unit(
-        "mass", (Shown(1 / WAN, Words(f"万吨{zh}{per_zh}", f"10⁴ t {en}{per_en}")), Shown(1.0, Words(f"吨{zh}{per_zh}", f"t {en}{per_en}"), 0))
+        "mass",
+        (Shown(1 / WAN, Words(f"万吨{zh}{per_zh}", f"10⁴ t {en}{per_en}")), Shown(1.0, Words(f"吨{zh}{per_zh}", f"t {en}{per_en}"), 0)),
     )
 
 

@@ -75,9 +75,11 @@ def _sheet(results: Results, frame: pd.DataFrame, sheet: str) -> Grid:
     heads = [Head(words=words("head_zone"), name="zone_name"), Head(words=words("head_year"), name="year", unit="", numeric=False)]
     heads += [Head(words=words(f"column_{name}"), name=name, unit="tCO2e", numeric=True) for name in columns]
     known = set(results.zones["zone"])
-    ordered = frame.assign(top=[league not in known for league in frame["league"]]).sort_values(["top", "year", "league"], ascending=[False, False, True])
+    ordered = frame.assign(top=[league not in known for league in frame["league"]]).sort_values(
+        ["top", "year", "league"], ascending=[False, False, True]
+    )
     rows: list[list[Cell]] = [
-        [results.name_of(str(row["league"])), str(row["year"]), *(Quantity(None if row[name] != row[name] else float(row[name]), "tCO2e", "NE") for name in columns)]
+        [results.name_of(str(row["league"])), str(row["year"]), *(trial(row[name]) for name in columns)]
         for row in ordered.to_dict("records")
     ]  # fmt: skip
     notes = [sentence("note_identity")] if sheet == "identity" else [sentence("note_scenarios")] if sheet == "scenarios" else []
@@ -85,6 +87,11 @@ def _sheet(results: Results, frame: pd.DataFrame, sheet: str) -> Grid:
         id=f"offset_{sheet}", title=words(f"table_offset_{sheet}"), heads=heads, rows=rows, zones=[str(one) for one in ordered["league"]],
         totals=int(ordered["top"].sum()), notes=notes,
     )  # fmt: skip
+
+
+def trial(value: float) -> Quantity:
+    """A cell of the offsets [t CO2e]."""
+    return Quantity(None if value != value else float(value), "tCO2e", "NE")
 
 
 def plain_grids(results: Results, name: str, frame: pd.DataFrame) -> list[Grid]:

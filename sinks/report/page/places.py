@@ -139,7 +139,12 @@ def _table(results: Results, zones: Sequence[str]) -> Grid:
     heads.append(Head(words=words("head_area"), name="area_ha", unit="ha", numeric=True))
     heads += [Head(words=words("head_stock", year=year), name=f"stock_{year}_tC", unit="tC", numeric=True) for year in years]
     heads.append(Head(words=words("head_density", year=last), name="density_tC_per_ha", unit="tC_per_ha", numeric=True))
-    for key, column in (("head_sink_counted", "offset"), ("head_low", "offset_low"), ("head_high", "offset_high"), ("head_sink_all", "all")):
+    for key, column in (
+        ("head_sink_counted", "offset"),
+        ("head_low", "offset_low"),
+        ("head_high", "offset_high"),
+        ("head_sink_all", "all"),
+    ):
         heads.append(Head(words=words(key, year=last), name=f"removal_{column}_tCO2e_per_year", unit="tCO2e_per_year", numeric=True))
     sums = [results.place] if results.place not in zones else []
     sums += [one for one in results.wholes if one != results.place]
@@ -196,5 +201,10 @@ def zone_pages(results: Results, zones: Sequence[str]) -> dict[str, Any]:
             if any(one is not None for one in numbers):
                 low, high = (counted.low, counted.high) if counted is not None else (None, None)
                 rows.append([ecosystem, *(one.value if one else None for one in numbers), low, high])
-        pages[zone] = {"name": results.name_of(zone), "area": results.area(zone), "rows": rows, "pools": [by_pool.get((zone, pool)) for pool in POOLS]}
+        pages[zone] = {
+            "name": results.name_of(zone),
+            "area": results.area(zone),
+            "rows": rows,
+            "pools": [by_pool.get((zone, pool)) for pool in POOLS],
+        }
     return {"years": years, "zones": pages, "approach": results.approach}

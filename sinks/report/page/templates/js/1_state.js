@@ -1,5 +1,5 @@
 // What the reader has chosen, remembered where the browser lets a page remember; words and units.
-const page = JSON.parse(document.getElementById("data").textContent);
+const page = JSON.parse(document.getElementById("page-data").textContent);
 const MEMORY = "nmg-sinks-report";
 const state = { lang: "zh", mass: 0, area: 0 };
 const listeners = [];
