@@ -24,6 +24,8 @@ from sinks.report.results import INVENTORIED, Results
 from sinks.tables import POOLS
 
 TEMPLATES = Path(__file__).with_name("templates")
+MOST_RANKED = 16
+"""With more zones than this a summary of two pages has no room for their ranking."""
 PLOTLY = ("package_data", "plotly.min.js")
 
 
@@ -49,7 +51,7 @@ def page_of(results: Results, images: Sequence[Mapping[str, Any]] = ()) -> str:
     title = title_of(results)
     environment = _environment()
     body = environment.get_template("report.html.j2").render(
-        title=title, kind=words("kind"), chapters=chapters, footer=sentence("footer"), scripts=[_markup(script) for script in scripts],
+        title=title, kind=words("kind"), chapters=chapters, many=len(results.zones) > MOST_RANKED, footer=sentence("footer"), scripts=[_markup(script) for script in scripts],
         script_hashes=_markup(" ".join(_policy_hash(script) for script in scripts)), data=_markup(_json(_data(results, chapters, title))),
         style=_markup("@@style@@"),
     )  # fmt: skip

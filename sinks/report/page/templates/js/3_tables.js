@@ -7,6 +7,7 @@ function visible(element) {
   for (const part of copy.querySelectorAll("button small, small")) part.prepend(" ");
   return copy.textContent.replace(/\s+/g, " ").trim();
 }
+const MOST_BRIEF = 32;
 function addTools(table) {
   if (table.dataset.ready) return;
   table.dataset.ready = "1";
@@ -28,7 +29,7 @@ function addTools(table) {
     head.append(button);
     button.addEventListener("click", () => sortRows(table, place));
   });
-  [...table.tBodies[0].rows].forEach((row, place) => { row.dataset.order = place; });
+  [...table.tBodies[0].rows].forEach((row, place) => { row.dataset.order = place; row.classList.toggle("folded", place >= MOST_BRIEF); });
   if (table.tBodies[0].rows.length > 24) table.closest("figure, section").classList.add("tall");
 }
 function filterRows(table, wanted) {

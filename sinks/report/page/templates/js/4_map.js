@@ -35,7 +35,7 @@ function showLegend(quantity) {
     swatch.style.background = "repeating-linear-gradient(45deg,#bbb 0 3px,#fff 3px 7px)";
     items.push(make("li", {}, swatch, "NE " + say("flag_NE")));
   }
-  document.getElementById("legend").replaceChildren(make("li", { text: unitName(quantity.unit) }), ...items);
+  document.getElementById("legend").replaceChildren(make("li", { text: either(quantity.words) + " (" + unitName(quantity.unit) + ")" }), ...items);
 }
 function startMap() {
   const map = document.getElementById("map");

@@ -4,6 +4,8 @@ const POOL_COLOURS = { aboveground_biomass: "#117733", belowground_biomass: "#99
 const PART_COLOURS = ["#009e73", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#999999", "#d55e00"];
 const KIND_COLOURS = { factor: "#0072b2", area: "#e69f00", map: "#009e73", model: "#cc79a7", between_date: "#d55e00" };
 const asked = {};
+const PAPER = 690;
+let onPaper = false;
 function frame(height, more) {
   return Object.assign({ height, margin: { l: 10, r: 16, t: 10, b: 44 }, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "closest", separators: ".,",
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#17211c" }, hoverlabel: { align: "left" }, legend: { orientation: "h", y: -0.18, x: 0 } }, more);
@@ -23,14 +25,16 @@ const DRAW = {
     choices: (data) => ({ quantity: data.series.map((one) => () => either(one.words)) }),
     draw(figure, data) {
       const one = data.series[chosen(figure, "quantity")];
-      const order = data.zones.map((zone, place) => place).filter((place) => one.values[place] !== null).sort((a, b) => one.values[a] - one.values[b]);
+      const known = data.zones.map((zone, place) => place).filter((place) => one.values[place] !== null).sort((a, b) => one.values[a] - one.values[b]);
+      const unknown = data.zones.map((zone, place) => place).filter((place) => one.values[place] === null).reverse();
+      const order = [...unknown, ...known];
       const places = digits(one.values, one.unit);
       const pick = (list) => scaled(order.map((place) => list[place]), one.unit);
       const values = pick(one.values), low = pick(one.low), high = pick(one.high);
       const hover = order.map((place) => "<b>" + plain(zoneName(data.zones[place])) + "</b><br>" + withUnit(one.values[place], one.unit, places) + (one.low[place] === null ? "" : "<br>95 %: " + number(one.low[place], one.unit, places) + " – " + number(one.high[place], one.unit, places)));
       return [[{ type: "bar", orientation: "h", x: values, y: order.map((place) => data.zones[place]), marker: { color: values.map((value) => (value < 0 ? "#b35806" : "#1b7e5a")) }, hovertext: hover, hovertemplate: "%{hovertext}<extra></extra>",
         error_x: { type: "data", symmetric: false, array: high.map((value, at) => (value === null ? 0 : value - values[at])), arrayminus: low.map((value, at) => (value === null ? 0 : values[at] - value)), color: "#17211c", thickness: 1.3, width: 3 } }],
-        frame(Math.max(180, 70 + 24 * order.length), { xaxis: axis(one.unit), yaxis: { type: "category", tickmode: "array", tickvals: order.map((place) => data.zones[place]), ticktext: order.map((place) => plain(zoneName(data.zones[place]))), automargin: true, fixedrange: true } })];
+        frame(Math.max(180, (onPaper ? 56 + 16 * order.length : 70 + 24 * order.length)), { annotations: unknown.map((place) => ({ x: 0, y: data.zones[place], text: "NE " + say("flag_NE"), showarrow: false, xanchor: "left", font: { size: 11, color: "#5d6b63" } })), xaxis: axis(one.unit), yaxis: { type: "category", categoryorder: "array", categoryarray: order.map((place) => data.zones[place]), tickmode: "array", tickvals: order.map((place) => data.zones[place]), ticktext: order.map((place) => plain(zoneName(data.zones[place]))), automargin: true, fixedrange: true } })];
     },
   },
   pools: {
@@ -115,7 +119,13 @@ function startFigure(element) {
     if (plot.clientWidth < 480) { layout.font.size = 11; layout.margin.r = 6; }
     // A legend below the plot keeps a distance in pixels, whatever the height of the plot.
     if (layout.legend && layout.legend.orientation === "h") layout.legend = Object.assign({}, layout.legend, { yref: "container", y: 0, yanchor: "bottom" });
-    Plotly.react(plot, traces, layout, { displayModeBar: false, responsive: true, displaylogo: false });
+    const options = { displayModeBar: false, responsive: true, displaylogo: false };
+    // A drawing that moves to its new place would be caught on its way by the printer: on paper it is drawn afresh.
+    if (onPaper) Plotly.newPlot(plot, traces, Object.assign(layout, { width: PAPER, autosize: false }), options);
+    else if (plot.dataset.paper) Plotly.newPlot(plot, traces, layout, options);
+    else Plotly.react(plot, traces, layout, options);
+    if (onPaper) plot.dataset.paper = "1";
+    else delete plot.dataset.paper;
   };
   const choices = kind.choices(spec.data);
   for (const [name, options] of Object.entries(choices)) if (options.length > 1) choiceBox(figure, name, options, redraw);

@@ -19,9 +19,8 @@ startZones();
 startMap();
 for (const element of document.querySelectorAll("[data-figure]")) startFigure(element);
 // On paper a drawing is as wide as the paper.
-const PAPER = 690;
-window.addEventListener("beforeprint", () => { for (const plot of document.querySelectorAll(".js-plotly-plot")) Plotly.relayout(plot, { width: PAPER, autosize: false }); });
-window.addEventListener("afterprint", () => { document.body.classList.remove("brief"); tell(); });
+window.addEventListener("beforeprint", () => { onPaper = true; tell(); });
+window.addEventListener("afterprint", () => { onPaper = false; document.body.classList.remove("brief"); tell(); });
 for (const button of document.querySelectorAll("button[data-print]")) button.addEventListener("click", () => { document.body.classList.toggle("brief", button.dataset.print === "brief"); window.print(); });
 tell();
 document.documentElement.dataset.ready = "1";
