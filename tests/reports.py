@@ -136,8 +136,8 @@ def contributions(zones: Sequence[str]) -> pd.DataFrame:
 
 def offsets(summary: pd.DataFrame, leagues: Sequence[str]) -> pd.DataFrame:
     """Offsets whose identity holds in every row; the region is the sum of the leagues."""
-    counted = summary[(summary["quantity"] == "removal_offset_tCO2e_per_year") & (summary["ecosystem"] == "total") & (summary["approach"] == "stock_difference")]
-    values = counted[counted["year"] == 2023].set_index("zone")["value"]
+    counted = (summary["quantity"] == "removal_offset_tCO2e_per_year") & (summary["ecosystem"] == "total") & (summary["year"] == 2023)
+    values = summary[counted & (summary["approach"] == "stock_difference")].set_index("zone")["value"]
     rows = []
     for year in (2021, 2022, 2023):
         mine = [_offset(league, year, float(values.get(league, np.nan))) for league in leagues]
@@ -171,16 +171,16 @@ def _offset(league: str, year: int, removal: float) -> dict[str, Any]:
 def polygons() -> pd.DataFrame:
     """Two parcels of projects against the inventory."""
     return pd.DataFrame(
-        [{"project": project, "league": "150400", "vintage": 2023, "pool": "total", "gross_tCO2e": 900.0, "removal_inventory_tCO2e": 700.0, "excess_tCO2e": 200.0,
-          "reason": "baseline", "note": MADE_UP} for project in ("JIA-01", "=JIA()")]
+        [{"project": project, "league": "150400", "vintage": 2023, "pool": "total", "gross_tCO2e": 900.0, "removal_inventory_tCO2e": 700.0,
+          "excess_tCO2e": 200.0, "reason": "baseline", "note": MADE_UP} for project in ("JIA-01", "=JIA()")]
     )  # fmt: skip
 
 
 def ledger() -> pd.DataFrame:
     """One block of units."""
     return pd.DataFrame(
-        [{"block": "B1", "event": 1, "programme": "CCER", "project": "JIA-01", "module": "ccer_14_001_v01", "state": "held", "owner": "某林场 <b>", "vintage": 2023,
-          "parcels": "JIA-01", "gross_tCO2e": 1000.0, "risk_share": 0.1, "issued_tCO2e": 900.0, "league_shares": "150400:1"}]
+        [{"block": "B1", "event": 1, "programme": "CCER", "project": "JIA-01", "module": "ccer_14_001_v01", "state": "held", "owner": "某林场 <b>",
+          "vintage": 2023, "parcels": "JIA-01", "gross_tCO2e": 1000.0, "risk_share": 0.1, "issued_tCO2e": 900.0, "league_shares": "150400:1"}]
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from aoi.codes import REGION
+from aoi.codes import REGION, league_names
 from aoi.findings import InputError, finding
 from aoi.table import decode
 from aoi.texts import LANGUAGES, text
@@ -120,7 +120,7 @@ class Results:
         if zone in (REGION, ALL):
             said = [text(f"report.place_{zone}", language) for language in LANGUAGES]
             return Words(*said)
-        return Words(inert(zone), inert(zone))
+        return Words(*league_names().get(zone, (inert(zone), inert(zone))))
 
     @cached_property
     def _summary(self) -> dict[tuple[Any, ...], Any]:

@@ -26,6 +26,8 @@ from sinks.tables import POOLS
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_RANKED = 16
 """With more zones than this a summary of two pages has no room for their ranking."""
+LONGEST_LABEL = 16
+"""Letters of a name on the map."""
 PLOTLY = ("package_data", "plotly.min.js")
 
 
@@ -72,6 +74,7 @@ def _environment() -> Any:
         column_digits=_column_digits,
         first_digits=_first_digits,
         colour=_colour,
+        short=_short,
     )
     environment.filters["exact"] = _exact
     environment.tests.update(
@@ -115,6 +118,11 @@ def _first_digits(grid: Grid, column: int) -> int:
 def _colour(drawing: Mapping[str, Any], shape: Mapping[str, Any], quantity: int) -> str:
     place = shape["classes"][quantity]
     return "url(#hatch)" if place < 0 else str(drawing["quantities"][quantity]["colours"][place])
+
+
+def _short(name: str) -> str:
+    """A name as a map has room for it."""
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 
 
 def _markup(text: str) -> Any:

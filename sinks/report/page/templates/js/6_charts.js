@@ -3,6 +3,9 @@ const COLOURS = { forest: "#009e73", grassland: "#e69f00", wetland: "#0072b2", o
 const POOL_COLOURS = { aboveground_biomass: "#117733", belowground_biomass: "#999933", dead_wood: "#882255", litter: "#ddcc77", soil_organic_carbon: "#6699cc" };
 const PART_COLOURS = ["#009e73", "#0072b2", "#e69f00", "#cc79a7", "#56b4e9", "#999999", "#d55e00"];
 const KIND_COLOURS = { factor: "#0072b2", area: "#e69f00", map: "#009e73", model: "#cc79a7", between_date: "#d55e00" };
+const LONGEST_LABEL = 16;
+// A name as an axis has room for it.
+function label(zone) { const name = zoneName(zone); return plain(name.length > LONGEST_LABEL ? name.slice(0, LONGEST_LABEL - 1) + "…" : name); }
 const asked = {};
 const PAPER = 690;
 let onPaper = false;
@@ -10,7 +13,7 @@ function frame(height, more) {
   return Object.assign({ height, margin: { l: 10, r: 16, t: 10, b: 44 }, paper_bgcolor: "#fff", plot_bgcolor: "#fff", hovermode: "closest", separators: ".,",
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#17211c" }, hoverlabel: { align: "left" }, legend: { orientation: "h", y: -0.18, x: 0 } }, more);
 }
-function axis(unit, more) { return Object.assign({ title: { text: unit ? unitName(unit) : "" }, automargin: true, gridcolor: "#dde6e0", zerolinecolor: "#56635b", tickformat: ",~g", fixedrange: true }, more); }
+function axis(unit, more) { return Object.assign({ title: { text: unit ? unitName(unit) : "" }, automargin: true, gridcolor: "#dde6e0", zerolinecolor: "#56635b", tickformat: ",~f", fixedrange: true }, more); }
 function scaled(values, unit) { const factor = shownUnit(unit).factor; return values.map((value) => (value === null || value === undefined ? null : value * factor)); }
 function choiceBox(figure, name, options, redraw) {
   const select = make("select", { "data-choice": name });
@@ -32,9 +35,9 @@ const DRAW = {
       const pick = (list) => scaled(order.map((place) => list[place]), one.unit);
       const values = pick(one.values), low = pick(one.low), high = pick(one.high);
       const hover = order.map((place) => "<b>" + plain(zoneName(data.zones[place])) + "</b><br>" + withUnit(one.values[place], one.unit, places) + (one.low[place] === null ? "" : "<br>95 %: " + number(one.low[place], one.unit, places) + " – " + number(one.high[place], one.unit, places)));
-      return [[{ type: "bar", orientation: "h", x: values, y: order.map((place) => data.zones[place]), marker: { color: values.map((value) => (value < 0 ? "#b35806" : "#1b7e5a")) }, hovertext: hover, hovertemplate: "%{hovertext}<extra></extra>",
+      return [[{ type: "bar", orientation: "h", x: values, y: order.map((place) => "z" + place), marker: { color: values.map((value) => (value < 0 ? "#b35806" : "#1b7e5a")) }, hovertext: hover, hovertemplate: "%{hovertext}<extra></extra>",
         error_x: { type: "data", symmetric: false, array: high.map((value, at) => (value === null ? 0 : value - values[at])), arrayminus: low.map((value, at) => (value === null ? 0 : values[at] - value)), color: "#17211c", thickness: 1.3, width: 3 } }],
-        frame(Math.max(180, (onPaper ? 56 + 16 * order.length : 70 + 24 * order.length)), { annotations: unknown.map((place) => ({ x: 0, y: data.zones[place], text: "NE " + say("flag_NE"), showarrow: false, xanchor: "left", font: { size: 11, color: "#5d6b63" } })), xaxis: axis(one.unit), yaxis: { type: "category", categoryorder: "array", categoryarray: order.map((place) => data.zones[place]), tickmode: "array", tickvals: order.map((place) => data.zones[place]), ticktext: order.map((place) => plain(zoneName(data.zones[place]))), automargin: true, fixedrange: true } })];
+        frame(Math.max(180, (onPaper ? 56 + 16 * order.length : 70 + 24 * order.length)), { annotations: unknown.map((place) => ({ x: 0, y: "z" + place, text: "NE " + say("flag_NE"), showarrow: false, xanchor: "left", font: { size: 11, color: "#5d6b63" } })), xaxis: axis(one.unit), yaxis: { type: "category", categoryorder: "array", categoryarray: order.map((place) => "z" + place), tickmode: "array", tickvals: order.map((place) => "z" + place), ticktext: order.map((place) => label(data.zones[place])), automargin: true, fixedrange: true } })];
     },
   },
   pools: {
@@ -83,9 +86,9 @@ const DRAW = {
       const steps = data.steps.map((step, at) => ({ name: either(step.words), gap: (rows[at][1] || 0) - (rows[at][0] || 0), row: rows[at] })).filter((step) => step.gap !== 0);
       const names = [say("approach_stock_difference"), ...steps.map((step) => step.name), say("approach_gain_loss")];
       const hover = [withUnit(start, unit), ...steps.map((step) => (step.gap > 0 ? "+" : "") + withUnit(step.gap, unit) + "<br>" + say("approach_stock_difference") + ": " + withUnit(step.row[0], unit) + "<br>" + say("approach_gain_loss") + ": " + withUnit(step.row[1], unit)), withUnit(end, unit)];
-      return [[{ type: "waterfall", orientation: "h", measure: ["absolute", ...steps.map(() => "relative"), "total"], y: names.map((name, at) => at + ""), x: scaled([start, ...steps.map((step) => step.gap), end], unit), connector: { line: { color: "#9aa8a0", width: 1 } },
+      return [[{ type: "waterfall", orientation: "h", measure: ["absolute", ...steps.map(() => "relative"), "total"], y: names.map((name, at) => "s" + at), x: scaled([start, ...steps.map((step) => step.gap), end], unit), connector: { line: { color: "#9aa8a0", width: 1 } },
         increasing: { marker: { color: "#0072b2" } }, decreasing: { marker: { color: "#d55e00" } }, totals: { marker: { color: "#4a5a51" } }, hovertext: names.map((name, at) => "<b>" + name + "</b><br>" + hover[at]), hovertemplate: "%{hovertext}<extra></extra>" }],
-        frame(90 + 34 * names.length, { showlegend: false, xaxis: axis(unit), yaxis: { type: "category", autorange: "reversed", tickmode: "array", tickvals: names.map((name, at) => at + ""), ticktext: names, automargin: true, fixedrange: true } })];
+        frame(90 + 34 * names.length, { showlegend: false, xaxis: axis(unit), yaxis: { type: "category", autorange: "reversed", tickmode: "array", tickvals: names.map((name, at) => "s" + at), ticktext: names, automargin: true, fixedrange: true } })];
     },
   },
   shares: {
@@ -105,9 +108,9 @@ const DRAW = {
     choices: (data) => ({ year: data.years.map((year) => () => String(year)).reverse() }),
     draw(figure, data) {
       const values = data.values[data.years.length - 1 - chosen(figure, "year")], unit = "tCO2e";
-      const traces = data.parts.map((part, at) => ({ type: "bar", orientation: "h", name: either(part.words), y: data.zones.map((zone, place) => place + ""), x: scaled(values[at], unit), marker: { color: PART_COLOURS[at], line: { color: "#fff", width: 1 } },
+      const traces = data.parts.map((part, at) => ({ type: "bar", orientation: "h", name: either(part.words), y: data.zones.map((zone, place) => "z" + place), x: scaled(values[at], unit), marker: { color: PART_COLOURS[at], line: { color: "#fff", width: 1 } },
         hovertext: values[at].map((value, place) => "<b>" + plain(zoneName(data.zones[place])) + "</b><br>" + either(part.words) + ": " + withUnit(value, unit)), hovertemplate: "%{hovertext}<extra></extra>" }));
-      return [traces, frame(150 + 26 * data.zones.length, { barmode: "relative", xaxis: axis(unit), yaxis: { type: "category", autorange: "reversed", tickmode: "array", tickvals: data.zones.map((zone, place) => place + ""), ticktext: data.zones.map((zone) => plain(zoneName(zone))), automargin: true, fixedrange: true }, legend: { orientation: "h", y: -0.2, x: 0 } })];
+      return [traces, frame(150 + 26 * data.zones.length, { barmode: "relative", xaxis: axis(unit), yaxis: { type: "category", autorange: "reversed", tickmode: "array", tickvals: data.zones.map((zone, place) => "z" + place), ticktext: data.zones.map((zone) => label(zone)), automargin: true, fixedrange: true }, legend: { orientation: "h", y: -0.2, x: 0 } })];
     },
   },
 };
