@@ -69,7 +69,7 @@ def test_scripts_find_their_words() -> None:
     for path in sorted((TOP / "sinks" / "report" / "page" / "templates" / "js").glob("*.js")):
         text = path.read_text(encoding="utf-8")
         wanted = re.findall(r'say\("(\w+)"[,)]', text) + re.findall(r'"data-say": "(\w+)"', text)
-        assert [key for key in wanted if key not in words] == [], path.name
+        assert [key for key in wanted if key not in words and not key.endswith("_")] == [], path.name
 
 
 @pytest.mark.parametrize(("pool", "word"), [(f"pool.{pool}", f"report.pool_{pool}") for pool in POOLS])

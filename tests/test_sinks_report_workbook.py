@@ -34,7 +34,7 @@ def test_sheets_are_those_of_a_yearbook(book: object) -> None:
         assert any("NE 未估算" in one for one in told)
         sheet = book[name]  # type: ignore[index]
         assert sheet.freeze_panes is not None
-        assert sheet.page_setup.fitToWidth == 1
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
         assert sheet.print_title_rows is not None
     merged = {str(one) for one in book["2 碳储量"].merged_cells.ranges}  # type: ignore[index]
     assert {"C4:D4", "E4:F4", "G4:H4", "I4:J4"} <= merged
