@@ -23,6 +23,7 @@ from sinks.report.page.blocks import Grid, Paragraph, Part, Quantity
 from sinks.report.page.carbon import bridge, land
 from sinks.report.page.html import chapters_of, page_of
 from sinks.report.page.numbers import UNITS, decimals, shown
+from sinks.report.page.offset import offset
 from sinks.report.page.scale import rounded, scale_of
 from sinks.report.results import ALL, OFFSET, STOCK, read_results
 from sinks.report.stage import is_stale, make_report, report_path
@@ -414,3 +415,13 @@ def test_cells_of_a_grid_fit_its_heads() -> None:
                 assert all(len(row) == len(block.heads) for row in block.rows), block.id
                 assert all(one.unit in UNITS for row in block.rows for one in row if isinstance(one, Quantity) and one.known), block.id
                 assert len({head.name for head in block.heads}) == len(block.heads), block.id
+
+
+def test_a_long_table_is_cut_and_says_so() -> None:
+    """A thousand rows of a ledger are enough for a page; the file is named."""
+    results = read_results(reports.full_out())
+    long = pd.concat([results.frames["ledger"].assign(block=f"B{number}") for number in range(1200)], ignore_index=True)
+    blocks = offset(dataclasses.replace(results, frames={**results.frames, "ledger": long})).blocks
+    grid = next(block for block in blocks if isinstance(block, Grid) and block.id == "ledger")
+    assert len(grid.rows) == 1000
+    assert grid.notes[0].values == {"n": "1000", "all": "1200", "name": "ledger"}

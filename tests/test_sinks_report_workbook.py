@@ -25,7 +25,7 @@ def book() -> object:
 def test_sheets_are_those_of_a_yearbook(book: object) -> None:
     """Notes first, one table a sheet, the dictionary last; title, unit, notes and grouped heads on each."""
     names = book.sheetnames  # type: ignore[attr-defined]
-    assert names == ["说明", "1 总表", "2 碳储量", "3 碳库", "4 碳汇量S", "5 碳汇量连备注", "6 面积", "7 抵消量", "数据字典"]
+    assert names == ["说明", "1 总表", "2 碳储量", "3 碳库", "4 碳汇量S", "5 碳汇量连备注", "6 面积", "7 抵消量", "8 CCER", "9 三种口径", "数据字典"]
     for name in names[1:-1]:
         told = [str(cell) for row in cells(book, name) for cell in row if isinstance(cell, str)]
         assert told[0].startswith(f"表{name[0]}  ")

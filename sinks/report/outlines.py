@@ -8,7 +8,7 @@ polygons themselves.
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +85,7 @@ class Outlines:
 def keep_outlines(setup: Setup) -> None:
     """Write the outlines of the zones of a run into its folder."""
     outlines = outlines_of(setup.zone_sets, builtin=setup.config.zones.builtin is not None, source=_source(setup))
-    content = {
-        "width": outlines.width, "height": outlines.height, "unit_km": outlines.unit_km, "crs": outlines.crs,
-        "left_m": outlines.left_m, "top_m": outlines.top_m, "source": outlines.source, "builtin": outlines.builtin, "labels": outlines.labels, "rings": outlines.rings,
-    }  # fmt: skip
+    content = asdict(outlines)
     text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     replace_file(setup.out / "inputs" / FILE, (text + "\n").encode("utf-8"))
 

@@ -1,6 +1,7 @@
 """The results of a run as a report reads them: tables of its folder, by name, and who is part of whom."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,7 +25,7 @@ from sinks.report.page.blocks import Quantity, Words, inert
 
 NEEDED = ("zones", "summary", "stocks", "removals", "land_use", "balance", "bin_bounds", "factors_used", "inputs")
 """Tables without which there is nothing to report."""
-OF_OTHERS = ("contributions", "covariance", "offsets", "polygon_account", "ledger", "pipeline", "accuracy")
+OF_OTHERS = ("contributions", "offsets", "polygon_account", "ledger", "pipeline")
 """Tables that other stages make, where a run has them; a chapter without its table says so."""
 NUMBER_ENDS = ("_tCO2e", "_tC", "_ha", "_share", "_pct", "_n", "se", "variance_share", "covariance")
 WHOLE_NUMBERS = ("year", "year_from", "vintage", "revision")
@@ -205,7 +206,7 @@ def read_results(out: Path) -> Results:
 def read_loosely(path: Path) -> pd.DataFrame:
     """A table that is not declared here: codes stay texts, columns that end in a unit are numbers."""
     content, _ = decode(path, path.name)
-    rows = list(csv.DictReader(content.splitlines()))
+    rows = list(csv.DictReader(io.StringIO(content, newline="")))
     frame = pd.DataFrame(rows)
     for column in frame.columns:
         if column in WHOLE_NUMBERS:

@@ -130,7 +130,9 @@ class Run:
             cube = rows.set_index(keys)[["value", "low", "high"]].to_xarray()
             for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
                 found[f"{quantity}{suffix}"] = cube[part].assign_attrs(units=str(rows["unit"].iloc[0]))
-        return xarray.Dataset(found, attrs={"title": title_of(self.results).of(current_language()), "run_id": str(self.results.record.get("run_id", ""))})
+        return xarray.Dataset(
+            found, attrs={"title": title_of(self.results).of(current_language()), "run_id": str(self.results.record.get("run_id", ""))}
+        )
 
     @property
     def maps(self) -> dict[str, RunMap]:
@@ -162,16 +164,22 @@ class Run:
     def _table(self, grid: Any) -> str:
         language = current_language()
         heads = "".join(
-            f'<th style="{CELL}">{html.escape(head.words.of(language))}<br><small>{html.escape(unit_words(head.unit).of(language) if head.unit else "")}</small></th>'
+            f'<th style="{CELL}">{html.escape(head.words.of(language))}<br><small>{html.escape(_unit(head.unit))}</small></th>'
             for head in grid.heads
         )
-        rows = "".join("<tr>" + "".join(f'<td style="{CELL}">{html.escape(_number(cell))}</td>' for cell in row) + "</tr>" for row in grid.rows)
+        rows = "".join(
+            "<tr>" + "".join(f'<td style="{CELL}">{html.escape(_number(cell))}</td>' for cell in row) + "</tr>" for row in grid.rows
+        )
         return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _told(given: Sentence) -> str:
     language = current_language()
     return "".join(piece if isinstance(piece, str) else said(piece, language) for piece in given.pieces(language))
+
+
+def _unit(unit: str) -> str:
+    return unit_words(unit).of(current_language()) if unit else ""
 
 
 def _number(cell: Any) -> str:

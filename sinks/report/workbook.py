@@ -198,24 +198,20 @@ def _land(results: Results) -> Sheet:
 
 
 def _offsets(results: Results) -> Iterator[Sheet]:
-    """Table 7: offsets, where the run has them."""
+    """Tables 7 to 9: offsets, where the run has them: the identity, units and carry, three totals."""
     frame = results.frame("offsets")
     if frame is None:
         return
-    columns = [*_first_columns(), Column((words("head_year"),), width=8.0)]
-    found = [(sheet, name) for sheet, names in SHEETS.items() for name in names if name in frame]
-    columns += [Column((words(f"table_offset_{sheet}"), words(f"column_{name}")), "tCO2e") for sheet, name in found]
     known = set(results.zones["zone"])
-    ordered = frame.assign(top=[league not in known for league in frame["league"]]).sort_values(
-        ["top", "year", "league"], ascending=[False, False, True]
-    )
-    rows: list[list[Cell]] = [
-        [*_named(results, str(row["league"])), str(row["year"]), *(trial(row[name]) for _, name in found)]
-        for row in ordered.to_dict("records")
-    ]  # fmt: skip
-    yield _sheet(
-        7, "offsets", columns, rows, int(ordered["top"].sum()), [words("sheet_note_trial"), _told(Sentence("report.note_identity"))]
-    )
+    ordered = frame.assign(top=[league not in known for league in frame["league"]]).sort_values(["top", "year", "league"], ascending=[False, False, True])
+    for number, (sheet, names) in enumerate(SHEETS.items(), start=7):
+        found = [name for name in names if name in frame]
+        columns = [*_first_columns(), Column((words("head_year"),), width=8.0), *(Column((words(f"column_{name}"),), "tCO2e") for name in found)]
+        rows: list[list[Cell]] = [
+            [*_named(results, str(row["league"])), str(row["year"]), *(trial(row[name]) for name in found)] for row in ordered.to_dict("records")
+        ]
+        notes = [words("sheet_note_trial"), *([_told(Sentence("report.note_identity"))] if sheet == "identity" else [])]
+        yield _sheet(number, f"offset_{sheet}", columns, rows, int(ordered["top"].sum()), notes)
 
 
 def _told(given: Sentence) -> Words:

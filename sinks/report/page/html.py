@@ -53,7 +53,8 @@ def page_of(results: Results, images: Sequence[Mapping[str, Any]] = ()) -> str:
     title = title_of(results)
     environment = _environment()
     body = environment.get_template("report.html.j2").render(
-        title=title, kind=words("kind"), chapters=chapters, many=len(results.zones) > MOST_RANKED, footer=sentence("footer"), scripts=[_markup(script) for script in scripts],
+        title=title, kind=words("kind"), chapters=chapters, many=len(results.zones) > MOST_RANKED, footer=sentence("footer"),
+        scripts=[_markup(script) for script in scripts],
         script_hashes=_markup(" ".join(_policy_hash(script) for script in scripts)), data=_markup(_json(_data(results, chapters, title))),
         style=_markup("@@style@@"),
     )  # fmt: skip

@@ -13,7 +13,6 @@ from sinks.report.page.blocks import Quantity, Words
 from sinks.units import MU_TO_HA
 
 WAN = 10_000
-FLAG_KEYS = ("NE", "NO", "IE", "NA")
 MOST_DECIMALS = 3
 
 

@@ -26,6 +26,8 @@ SHEETS = {
 """Columns of the tables that the offsets are shown in: no page is wide enough for all."""
 OTHERS = ("polygon_account", "ledger", "pipeline")
 MOST_COLUMNS = 9
+MOST_ROWS = 1000
+"""Rows of such a table that the page carries; the file has all."""
 
 
 def offset(results: Results) -> Chapter:
@@ -106,7 +108,8 @@ def plain_grids(results: Results, name: str, frame: pd.DataFrame) -> list[Grid]:
         Grid(
             id=name if not place else f"{name}_{place + 1}", title=title if not place else words("continued", title=title),
             heads=[_plain_head(column, declared) for column in (*keys, *part)],
-            rows=[[_plain_cell(results, column, row[column]) for column in (*keys, *part)] for row in frame.to_dict("records")],
+            rows=[[_plain_cell(results, column, row[column]) for column in (*keys, *part)] for row in frame.head(MOST_ROWS).to_dict("records")],
+            notes=[sentence("note_first_rows", n=str(MOST_ROWS), all=str(len(frame)), name=name)] if len(frame) > MOST_ROWS else [],
         )
         for place, part in enumerate(parts)
     ]  # fmt: skip
