@@ -28,7 +28,7 @@ from sinks.tables import CONTRIBUTIONS
 HOSTILE = (
     "<script>document.title='owned'</script>甲",
     "\"><img src=x onerror=\"document.title='owned'\">乙 & 'quote'",
-    "右\u202eFDP.exe 丙",
+    "<b>右</b>\u202eFDP 丙",
 )
 HOSTILE_TITLE = "=HYPERLINK(\"x\",\"y\") </title><script>document.title='owned'</script> </script> @SUM(1)"
 MADE_UP = "made up for a test"

@@ -354,7 +354,8 @@ def test_attacks_stay_text(chromium: Any) -> None:
             page.evaluate(f"location.hash = '#zone={code}'")
             page.wait_for_function(f"document.querySelector('#zone-page h3').innerText.includes('({code})')")
         labels = page.locator("#plot-ranking .yaxislayer-above text").all_text_contents()
-        assert any("<script>" in label for label in labels)
+        assert any(label.startswith("<script>") for label in labels)
+        assert any(label.startswith("<b>右</b>") for label in labels)
         rows = list(csv.reader(io.StringIO(downloaded(page, tools(page, "zones").locator("button").nth(1)).removeprefix("\ufeff"))))
         assert [row[0] for row in rows[2:]] == names[1:]
     with reports.opened(chromium, reports.full_out()) as page:
