@@ -425,3 +425,11 @@ def test_a_long_table_is_cut_and_says_so() -> None:
     grid = next(block for block in blocks if isinstance(block, Grid) and block.id == "ledger")
     assert len(grid.rows) == 1000
     assert grid.notes[0].values == {"n": "1000", "all": "1200", "name": "ledger"}
+
+
+def test_zones_within_zones_are_no_parcels() -> None:
+    """Parts of zones that are no parcels of projects are called what they are."""
+    results = read_results(reports.demo_out())
+    zones = results.frames["zones"].assign(zone_set="districts")
+    assert "区域内的区域" in page_of(dataclasses.replace(results, frames={**results.frames, "zones": zones}))
+    assert "区域内的区域" not in page_of(results)

@@ -168,7 +168,7 @@ def _row(results: Results, zone: str, years: Sequence[int]) -> list[Cell]:
 
 
 def _parts(results: Results) -> Grid:
-    """Parcels of projects: pieces of the zones, whose carbon is in the zones already."""
+    """Parcels of projects, or zones within zones: their carbon is in the zones already."""
     last = results.years[-1]
     heads = [
         Head(words=words("head_parcel"), name="parcel"), Head(words=words("head_zone"), name="zone_name"),
@@ -181,7 +181,8 @@ def _parts(results: Results) -> Grid:
          cell(results.of(row.zone, last, OFFSET), "tCO2e_per_year")]
         for row in results.parts.itertuples()
     ]  # fmt: skip
-    return Grid(id="parcels", title=words("table_parcels"), heads=heads, rows=rows, notes=[sentence("note_parcels")])
+    kind = "parcels" if set(results.parts["zone_set"]) == {"parcels"} else "inner"
+    return Grid(id="parcels", title=words(f"table_{kind}"), heads=heads, rows=rows, notes=[sentence(f"note_{kind}")])
 
 
 def zone_pages(results: Results, zones: Sequence[str]) -> dict[str, Any]:
