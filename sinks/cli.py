@@ -26,6 +26,7 @@ VERBS = {
     "ledger": "sinks.commands.ledger",
     "package": "sinks.commands.package",
     "verify": "sinks.commands.verify",
+    "report": "sinks.commands.report",
     "explain": "sinks.commands.explain",
     "map": "sinks.commands.map",
     "accuracy": "sinks.commands.accuracy",

@@ -56,7 +56,7 @@ DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
 DENSITY_POOLS = {
     "c_above": "aboveground_biomass", "c_below": "belowground_biomass", "c_soil": "soil_organic_carbon", "c_dead": "dead_wood",
 }  # fmt: skip
-OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps", "assessment", "scenarios")
+OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps", "assessment", "scenarios", "report")
 """Folders of a run folder that a run writes."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""

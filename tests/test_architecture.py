@@ -156,6 +156,7 @@ def test_rasters_have_one_opener():
         "sinks/layers/aligned_file.py",
         "sinks/report/maps.py",
         "sinks/report/styles.py",
+        "sinks/report/quicklook.py",
         "sinks/demo/rasters.py",
         "sinks/demo/cut.py",
     }
@@ -424,9 +425,9 @@ def test_shipped_methodologies_hold_no_coefficient():
     assert wrong == []
 
 
-def test_no_framework_for_spreadsheets_units_or_learning_is_imported_early():
-    """pint, openpyxl, XlsxWriter, python-docx, scikit-learn and skops are imported in functions: a module is listed without them."""
-    late = {"pint", "openpyxl", "xlsxwriter", "docx", "sklearn", "skops"}
+def test_no_framework_for_spreadsheets_units_figures_or_learning_is_imported_early():
+    """pint, openpyxl, XlsxWriter, python-docx, scikit-learn, skops and what draws are imported in functions: a module is listed without them."""
+    late = {"pint", "openpyxl", "xlsxwriter", "docx", "sklearn", "skops", "matplotlib", "plotly", "fontTools", "xarray"}
     wrong = [
         f"{path}: {name}"
         for path, tree in modules().items()

@@ -10,6 +10,7 @@ from sinks.cli import show_findings
 from sinks.commands.shared import output_options
 from sinks.pipeline import account, keep_summary
 from sinks.provenance import locked
+from sinks.report.stage import is_stale
 
 
 @click.command(help=text("help.account"))
@@ -26,3 +27,5 @@ def command(out: Path, quiet: bool, as_json: bool) -> None:
     if not quiet and not as_json:
         click.echo(summary)
         click.echo(text("run.done" if computed else "run.nothing_new", folder=out.name))
+        if is_stale(out):
+            click.echo(text("report.stale", folder=out.name))

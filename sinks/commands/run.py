@@ -13,6 +13,8 @@ from sinks.cli import show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
 from sinks.pipeline import account, draw_maps, findings_of_run, keep_summary, look, plan_of, snapshot, tabulate
 from sinks.provenance import locked, log
+from sinks.report.outlines import keep_outlines
+from sinks.report.stage import make_report, report_path
 from sinks.setup import set_up
 
 
@@ -46,10 +48,13 @@ def command(
         found = findings_of_run(setup)
         summary = keep_summary(setup.out, found)
         settled = assess(setup, setup.out)
-        log(setup.out, "finished", tabulated=computed, accounted=accounted, settled=settled)
+        keep_outlines(setup)
+        reported = make_report(setup.out)
+        log(setup.out, "finished", tabulated=computed, accounted=accounted, settled=settled, reported=reported)
     show_findings(found, as_json)
     if not silent:
         click.echo(summary)
         if drawn:
             click.echo(text("run.maps", names=", ".join(f"maps/{name}.tif" for name in drawn)))
         click.echo(text("run.done" if computed or accounted or settled or drawn else "run.nothing_new", folder=setup.config.run.output))
+        click.echo(text("report.done" if reported else "report.kept", path=report_path(setup.out).as_posix()))

@@ -86,6 +86,13 @@ def _plain(title: Callable[[], str]) -> Progress:
     return show
 
 
+def open_page(path: Path) -> None:
+    """Open a page in the browser of the user."""
+    import webbrowser
+
+    webbrowser.open(path.resolve().as_uri())
+
+
 def check_owners() -> list[Finding]:
     """Import names of this distribution that another one has installed as well."""
     from importlib.metadata import packages_distributions

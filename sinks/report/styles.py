@@ -20,7 +20,7 @@ TAIL = 2.0
 
 def write_style(path: Path, request: MapRequest) -> None:
     """Write ``NAME.qml`` beside ``NAME.tif``."""
-    stops = _stops(path, diverging=request.year_from is not None)
+    stops = stops_of(path, diverging=request.year_from is not None)
     colours = CHANGE_COLOURS if request.year_from is not None else STOCK_COLOURS
     items = "\n".join(
         f'          <item alpha="255" value="{value:.6g}" label="{value:.3g}" color="{colour}"/>' for value, colour in zip(stops, colours, strict=True)
@@ -42,7 +42,7 @@ def write_style(path: Path, request: MapRequest) -> None:
     replace_file(path.with_suffix(".qml"), style.encode("utf-8"))
 
 
-def _stops(path: Path, diverging: bool) -> list[float]:
+def stops_of(path: Path, diverging: bool) -> list[float]:
     """Values of the colours: percentiles of the overview; for a change the same distance to either side of zero."""
     with rasterio.open(path) as dataset:
         shape = (min(dataset.height, 1024), min(dataset.width, 1024))
