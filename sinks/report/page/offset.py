@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from aoi.table import Table
+from aoi.texts import LANGUAGES, text
 from sinks import tables
 from sinks.report.page.blocks import Block, Cell, Chapter, Figure, Grid, Head, Paragraph, Quantity, Words, inert, sentence, words
 from sinks.report.results import Results
@@ -25,7 +26,12 @@ SHEETS = {
 }  # fmt: skip
 """Columns of the tables that the offsets are shown in: no page is wide enough for all."""
 OTHERS = ("polygon_account", "ledger", "pipeline")
-MOST_COLUMNS = 9
+TERMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "state": ("unit_state", tables.UNIT_STATES), "reason": ("excess", tables.EXCESS_REASONS), "pool": ("pool", (*tables.POOLS, "total")),
+    "action": ("ledger_action", ("issue", "state", "split", "replace")), "status": ("status", ("official", "regional_draft", "withdrawn")),
+}  # fmt: skip
+"""Columns whose values are words of a vocabulary: where they stand in the catalogue, and which they are."""
+MOST_COLUMNS = 10
 MOST_ROWS = 1000
 """Rows of such a table that the page carries; the file has all."""
 
@@ -138,7 +144,10 @@ def _plain_cell(results: Results, column: str, value: Any) -> Cell:
         return Quantity(None if missing else float(value), unit, "NE")
     if missing:
         return ""
-    return results.name_of(str(value)) if column in ("league", "zone") else inert(value)
+    if column in ("league", "zone"):
+        return results.name_of(str(value))
+    key, known = TERMS.get(column, ("", ()))
+    return Words(*(text(f"{key}.{value}", language) for language in LANGUAGES)) if value in known else inert(value)
 
 
 def parts_of(frame: pd.DataFrame) -> Sequence[str]:
