@@ -92,7 +92,7 @@ def single_out() -> Path:
 @lru_cache(maxsize=1)
 def hostile_out() -> Path:
     """A run whose zones and title are attacks."""
-    boxes = [shapely.box(119.0 + place, 49.0, 120.0 + place, 50.0) for place in range(3)]
+    boxes = [shapely.box(119.0 + place, 49.0, 120.0 + place, 50.0) for place in range(len(HOSTILE))]
     rows = [{"code": f"A{place + 1}", "name": name, "geometry": shape} for place, (name, shape) in enumerate(zip(HOSTILE, boxes, strict=True))]
     return run_of("hostile", geopandas.GeoDataFrame(rows, crs="EPSG:4326"), HOSTILE_TITLE)
 

@@ -369,6 +369,14 @@ def test_explain_shows_by_what_an_area_was_corrected(tmp_path):
 
 # -- bad input ------------------------------------------------------------------------------------------------
 
+OTHER_LAYER = ",".join(tables.MEMBERS.names) + "\nlitter,Z1,2020,2020,2,2,0,0,from,0,1.0\n"
+
+
+def static() -> Landscape:
+    """The same forest with one map of biomass for all dates."""
+    wanted = without_errors()
+    return wanted.but(layers={"aboveground_biomass": {None: wanted.layers["aboveground_biomass"][2020]}})
+
 
 def ids_of(landscape: Landscape, folder) -> list[str]:
     with pytest.raises(InputError) as found:
@@ -385,7 +393,9 @@ def ids_of(landscape: Landscape, folder) -> list[str]:
         (lambda: forest(rho_dates=1.2), "E-CONF-04"),
         (lambda: forest(draws=-1), "E-CONF-04"),
         (lambda: forest().section("aboveground_biomass", epoch_bias=-0.5), "E-CONF-04"),
+        (lambda: static().section("aboveground_biomass", epoch_bias=0.5), "E-UNC-03"),
         (lambda: study(None, accuracy={"areas": "a.csv"}), "E-UNC-04"),
+        (lambda: without_errors().section("aboveground_biomass", members="m.csv").but(files={"m.csv": OTHER_LAYER}), "E-UNC-06"),
         (lambda: study(CLASS_MATRIX.replace("cropland", "farmland")), "E-UNC-05"),
         (lambda: study(CLASS_MATRIX.replace("80,15,5", "80,-15,5")), "E-ACC-02"),
         (lambda: forest().section("aboveground_biomass", members="m.csv").but(files={"m.csv": "layer,zone\nx,1\n"}), "E-TABLE-04"),
