@@ -178,7 +178,7 @@ def test_a_table_is_copied(chromium: Any) -> None:
     with reports.opened(chromium, reports.full_out(), permissions=["clipboard-read", "clipboard-write"]) as page:
         page.bring_to_front()
         tools(page, "by_ecosystem").locator("button").first.click()
-        page.wait_for_function("document.getElementById('announce').textContent.includes('5')")
+        page.locator("#announce", has_text="5").wait_for(state="attached")  # a predicate in the page would be code that its policy refuses
         lines = page.evaluate("navigator.clipboard.readText()").split("\n")
     assert lines[0].split("\t")[0] == "生态系统"
     assert [line.split("\t")[0] for line in lines[1:]] == ["合计", "森林", "草原", "湿地", "其他土地"]
@@ -353,7 +353,7 @@ def test_attacks_stay_text(chromium: Any) -> None:
         assert page.evaluate("[...document.scripts].filter((one) => one.type !== 'application/json').length") == 2
         for code in ("A1", "A2", "A3"):
             page.evaluate(f"location.hash = '#zone={code}'")
-            page.wait_for_function(f"document.querySelector('#zone-page h3').innerText.includes('({code})')")
+            page.locator("#zone-page h3", has_text=f"({code})").wait_for(state="attached")
         labels = page.locator("#plot-ranking .yaxislayer-above text").all_text_contents()
         assert any(label.startswith("<script>") for label in labels)
         assert any(label.startswith("<b>右</b>") for label in labels)
