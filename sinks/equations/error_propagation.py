@@ -43,15 +43,6 @@ def uncertainty_of_sum(values: ArrayLike, percent: ArrayLike) -> float:
     return float(np.sqrt(((u * x) ** 2).sum())) / total if total > 0 else float("nan")
 
 
-def variance_of_difference(first: ArrayLike, second: ArrayLike, rho: ArrayLike) -> Floats:
-    """Variance of a difference of two quantities from their standard errors and the correlation of their errors.
-
-    ``v = s1^2 + s2^2 - 2 rho s1 s2`` (METHODOLOGIES 3.8).
-    """
-    s1, s2 = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    return np.asarray(s1 * s1 + s2 * s2 - 2.0 * np.asarray(rho, dtype=np.float64) * s1 * s2)
-
-
 def trend_sensitivities(start: ArrayLike, end: ArrayLike) -> tuple[Floats, Floats]:
     """Sensitivities of the trend in % of the start to each category, in percentage points per %.
 
