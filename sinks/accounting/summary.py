@@ -20,6 +20,9 @@ REMOVAL = "removal_tCO2e_per_year"
 OFFSET = "removal_offset_tCO2e_per_year"
 
 
+NEVER_OFFSET = ("lookup_difference", "nep_check")
+"""Approaches that are printed and never feed an offset (ACCOUNTING 2)."""
+
 COLUMNS = [
     "zone", "year", "quantity", "ecosystem", "approach", "year_from", "time_basis", "unit", "value", "value_flag", "reason", "not_estimated",
 ]  # fmt: skip
@@ -87,14 +90,15 @@ def _stock_parts(leaves: Leaves, zones: Mapping[str, list[str]]) -> Iterable[_Pa
 
 def _removal_parts(leaves: Leaves, zones: Mapping[str, list[str]], quantity: str, first: int) -> Iterable[_Part]:
     frame = leaves.frame
-    frame = frame.assign(part=frame["ecosystem"] + "." + frame["pool"] + "." + frame["transition"])
+    pool = frame["pool"].where(frame["component"] != "fire_non_co2", "fire_non_co2")
+    frame = frame.assign(part=frame["ecosystem"] + "." + pool + "." + frame["transition"])
     named = Leaves(frame=frame, values=leaves.values)
     counted = (frame["account"] == "offset").to_numpy() if quantity == OFFSET else np.ones(len(frame), dtype=bool)
     keys = frame[["year", "year_from", "approach", "time_basis"]].drop_duplicates().sort_values(["approach", "year"])
     for zone, members in zones.items():
         of_zone = frame["zone"].isin(members).to_numpy() & counted
         for key in keys.itertuples(index=False):
-            if quantity == OFFSET and key.approach == "lookup_difference":
+            if quantity == OFFSET and key.approach in NEVER_OFFSET:
                 continue
             inside = of_zone & ((frame["year"] == key.year) & (frame["year_from"] == key.year_from) & (frame["approach"] == key.approach)).to_numpy()
             for ecosystem, part in _ecosystems(frame, inside, (*INVENTORIED, "other")):
