@@ -142,9 +142,8 @@ def check_years(config: Config, annual: Stack | None, intervals: Sequence[tuple[
         both = [frozenset(years_of(annual, name)) for name in (NPP, *monthly)]
         if len(monthly) < 2 or not frozenset.intersection(*both):
             found.append(finding("W-NEP-02", f"layers.{NPP}", monthly=", ".join(monthly) or "-"))
-    if annual.has(GREENNESS) or annual.has(GPP):
-        if not (annual.has(PRECIPITATION) or annual.has(TEMPERATURE)):
-            found.append(finding("N-WEATHER-01", f"layers.{GREENNESS if annual.has(GREENNESS) else GPP}"))
+    if (annual.has(GREENNESS) or annual.has(GPP)) and not (annual.has(PRECIPITATION) or annual.has(TEMPERATURE)):
+        found.append(finding("N-WEATHER-01", f"layers.{GREENNESS if annual.has(GREENNESS) else GPP}"))
     return found
 
 

@@ -56,6 +56,7 @@ from sinks.report.land import MapRequest
 from sinks.report.maps import CellType, MapPlan, MapStore, MapTile, TileMaps, maps_of_run, plan_map, write_map
 from sinks.report.styles import write_style
 from sinks.report.words import summary_words
+from sinks.report.year_words import FRAMES
 from sinks.setup import Setup, densities_by_pool, mapped_ecosystems, value_units, zone_rows
 from sinks.tabulate.activity import Activity, combine
 from sinks.tabulate.annual import AnnualWork, combine_annual
@@ -656,12 +657,31 @@ def account(out: Path) -> bool:
         settle_tables(out)
         _settle_inputs(out)
         if computed:
+            _drop_unmade(out, {table.name for table in frames})
             _record(out, "account", key, [table.name for table in frames])
             log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
         return computed
     finally:
         for staged in (STAGED, STAGED_TABLES):
             shutil.rmtree(out / staged, ignore_errors=True)
+
+
+def _drop_unmade(out: Path, made: set[str]) -> None:
+    """Take away the tables of annual layers that an earlier run had and this one has not: they say nothing of it."""
+    held = {*made, *((tables.ACTIVITY_ANNUAL.name, tables.ACTIVITY_FIRE.name) if _has_years(out) else ())}
+    for table in (tables.ACTIVITY_ANNUAL, tables.ACTIVITY_FIRE, tables.NEP_CHECK, tables.GRASS_WEATHER):
+        if table.name not in held:
+            for suffix in ("csv", "parquet"):
+                (out / "tables" / f"{table.name}.{suffix}").unlink(missing_ok=True)
+    if not _has_years(out):
+        _forget(out, "annual")
+
+
+def _forget(out: Path, stage: str) -> None:
+    """A stage that a run no longer has leaves its record."""
+    record = read_json(out / "run.json") or {}
+    if record.get("stages", {}).pop(stage, None) is not None:
+        write_json(out / "run.json", record)
 
 
 def _settle_inputs(out: Path) -> None:
@@ -804,11 +824,21 @@ def keep_summary(out: Path, found: Sequence[Finding] | None) -> str:
     kept = read_json(out / "findings.json") or {}
     settings = read_json(out / "inputs" / "settings.json")
     frames = {table: table.read(out / "tables" / f"{table.name}.csv") for table in _SUMMARISED}
+    of_years = _frames_of_years(out) if "annual" in settings else {}
     for language in LANGUAGES:
         lines = [f"{one['id']} {one['message']}: {one['where']}" for one in kept.get(language, [])]
-        words = summary_words(frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language)
+        words = summary_words(
+            frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language, of_years
+        )
         replace_file(out / f"summary.{language}.md", words.encode("utf-8"))
     return (out / f"summary.{current_language()}.md").read_text(encoding="utf-8")
+
+
+def _frames_of_years(out: Path) -> dict[str, pd.DataFrame]:
+    """What a run with annual layers says beside its summary."""
+    declared = {table.name: table for table in tables.OUTPUT_TABLES}
+    paths = {name: out / "tables" / f"{name}.csv" for name in FRAMES}
+    return {name: declared[name].read(path) for name, path in paths.items() if path.exists()}
 
 
 def plan_of(setup: Setup) -> str:
