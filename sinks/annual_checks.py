@@ -9,11 +9,11 @@ from aoi.grids import Tile
 from sinks.accounting.weather import is_collinear
 from sinks.annual import stack_of
 from sinks.checking import SAMPLE_TILES
-from sinks.config import ANNUAL_LAYERS
+from sinks.config import ANNUAL_LAYERS, BURNED_AREA
 from sinks.layers.windows import Engine, map_windows
 from sinks.legends.legend import land_classes
 from sinks.setup import Setup
-from sinks.tables import GRASS_WEATHER, NEP_CHECK
+from sinks.tables import ACTIVITY_ANNUAL, GRASS_WEATHER, NEP_CHECK
 from sinks.tabulate.annual import AnnualWork
 from sinks.tabulate.tile import TileSums
 
@@ -58,17 +58,22 @@ def check_years_inputs(setup: Setup, *, deep: bool = False) -> list[Finding]:
 
 
 def missing_in_years(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
-    """Zones whose forest and grassland an annual layer leaves without data beyond the limit in a year."""
-    limit = setup.config.limits.missing_fraction
-    found = []
+    """Zones whose fires are unknown on more of their forest and grassland than the limit: that would pass for no fire."""
+    return [
+        finding("E-MISSING-01", f"layers.{BURNED_AREA}.{year}: {zone}", share=f"{share:.1%}", limit=f"{setup.config.limits.missing_fraction:.0%}")
+        for _, year, zone, share in _above_limit(setup, activity[activity["layer"] == BURNED_AREA])
+    ]
+
+
+def _above_limit(setup: Setup, activity: pd.DataFrame) -> Iterator[tuple[str, int, str, float]]:
+    """Layer, year, zone and share of forest and grassland without data, where it is above the limit."""
     rows = activity[(activity["year_from"] == activity["year_to"]) & activity["layer"].isin(ANNUAL_LAYERS)]
     rows = rows[_of_checked(setup, rows)]
     for (layer, year, zone), part in rows.groupby(["layer", "year", "zone"], sort=True):
         total = part["area_ha"].sum() + part["missing_ha"].sum()
-        share = part["missing_ha"].sum() / total if total > 0 else 0.0
-        if share > limit:
-            found.append(finding("E-MISSING-01", f"layers.{layer}.{year}: {zone}", share=f"{share:.1%}", limit=f"{limit:.0%}"))
-    return found
+        share = float(part["missing_ha"].sum() / total) if total > 0 else 0.0
+        if share > setup.config.limits.missing_fraction:
+            yield str(layer), int(year), str(zone), share
 
 
 def _of_checked(setup: Setup, rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -87,12 +92,21 @@ def findings_of_years(setup: Setup) -> list[Finding]:
     if setup.annual is None:
         return []
     folder = setup.out / "tables"
-    found: list[Finding] = []
+    found = _much_missing(setup, ACTIVITY_ANNUAL.read(folder / "activity_annual.csv"))
     if (folder / "nep_check.csv").exists():
         found += _far_apart(NEP_CHECK.read(folder / "nep_check.csv"), setup)
     if (folder / "grass_weather.csv").exists():
         found += _weak(GRASS_WEATHER.read(folder / "grass_weather.csv"))
     return found
+
+
+def _much_missing(setup: Setup, activity: pd.DataFrame) -> list[Finding]:
+    """One warning for each layer that only memo items are made of: their means are those of the land that has a value."""
+    met: dict[str, list[str]] = {}
+    for layer, year, zone, share in _above_limit(setup, activity[activity["layer"] != BURNED_AREA]):
+        met.setdefault(layer, []).append(f"{zone} {year}: {share:.0%}")
+    limit = f"{setup.config.limits.missing_fraction:.0%}"
+    return [finding("W-ANNUAL-05", f"layers.{layer}", rows=_some(iter(rows)), limit=limit) for layer, rows in sorted(met.items())]
 
 
 def _far_apart(table: pd.DataFrame, setup: Setup) -> list[Finding]:
