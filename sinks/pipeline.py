@@ -168,7 +168,8 @@ def _year(
     changed: list[str] = []
     try:
         before = len(store)
-        map_windows(stack_of(plan, setup.stack, setup.annual), coverage, AnnualWork(plan), store, engine=engine, progress=progress)
+        stack = stack_of(plan, setup.stack, setup.annual)
+        map_windows(stack, coverage, AnnualWork(plan), store, engine=_of_many_files(engine), closely=False, progress=progress)
         store.commit()
         log(setup.out, "tabulated", year=plan.year, tiles=len(store), computed=len(store) - before)
         frames = combine_annual(store.read(), plan, coverage.codes, strata)
@@ -181,6 +182,11 @@ def _year(
     if changed:
         raise InputError([finding("E-HASH-01", label) for label in changed])
     return frames
+
+
+def _of_many_files(engine: Engine | None) -> Engine:
+    """The engine with windows of one tile: a year of months has some forty files, and a window holds all of them."""
+    return replace(engine or Engine(), window_tiles=1)
 
 
 def _years_key(setup: Setup, hashes: Mapping[str, str]) -> str:

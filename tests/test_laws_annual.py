@@ -152,8 +152,9 @@ def test_areas_of_annual_sums_close_on_the_land(geographic):
     """Known and missing area of a layer and year are the area of the zone and class."""
     done = tabulated_at(geographic[0])
     land = done.exact("activity_year").query("layer == 'land_cover' and year == 2020").groupby(["zone", "class"])["area_ha"].sum()
+    annual = done.exact("activity_annual").query("year == 2021 and year_from == year_to")
     for layer in ("npp", "burned_area", "nep_warmth"):
-        rows = done.exact("activity_annual").query("layer == @layer and year == 2021 and year_from == year_to")
+        rows = annual[annual["layer"] == layer]
         sums = rows.groupby(["zone", "land_from"])[["area_ha", "missing_ha"]].sum().sum(axis=1)
         assert sums.tolist() == pytest.approx(land.tolist(), rel=1e-12)
 

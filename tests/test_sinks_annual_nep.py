@@ -10,6 +10,7 @@ from sinks.config import read_policy
 from sinks.equations.respiration import heterotrophic_respiration
 from sinks.errors import InputError
 from sinks.explain import Asked, explain
+from sinks.factors.table import FACTORS
 from sinks.pipeline import findings_of_run, keep_summary
 
 W15 = 165.795423
@@ -150,7 +151,7 @@ def test_explain_walks_nep(done):
 def test_a_changed_coefficient_inside_the_sums_needs_a_pass(done, tmp_path):
     """k_T stands in the pass: with the user's own the year is read again, and respiration is by it."""
     landscape = weathered(cells(LATTICE, 0.30))
-    head = "id,name,ecosystem,land_class,vegetation_type,climate,soil,value_from,value_to,value,unit,distribution,low,high,range_kind,depth_cm,source,locator,tag,verified"
+    head = ",".join(FACTORS.names)
     row = "respiration_temperature,respiration_temperature,,,,,,,,0.05,degC-1,,,,,,own,own study,X,false"
     landscape = landscape.but(files={"own.csv": f"{head}\n{row}\n"}, more={"factors": {"file": "own.csv"}})
     own = computed(landscape, tmp_path)

@@ -5,7 +5,7 @@ land that stays, at both dates of an interval. No carbon equation stands here: w
 cell counts for is a callable that the plan brings along.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aoi.findings import InputError, finding
 from sinks.config import ANNUAL_LAYERS, LAND_COVER
 from sinks.layers.layer import MISSING_CLASS
-from sinks.layers.windows import Block, Key, files_of
+from sinks.layers.windows import Block, Key, Strange, files_of
 from sinks.tables import ACTIVITY_ANNUAL, ACTIVITY_FIRE
 from sinks.tabulate.activity import GatheredSums, Records
 from sinks.tabulate.tile import Floats, Ints, Sums, TileSums, as_met, bin_of, code_of, of_code
@@ -170,6 +170,23 @@ class AnnualWork:
         return annual_sums(block, self.plan)
 
 
+class _Values(Mapping[Key, Floats]):
+    """The values of the annual layers on the cells of the zones, read when they are asked for and not kept."""
+
+    def __init__(self, land: "_Land") -> None:
+        self._land = land
+        self._keys = [key for key in land.block.stored if key[0] in ANNUAL_LAYERS]
+
+    def __getitem__(self, key: Key) -> Floats:
+        return self._land.of(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
 class _Land:
     """The cells of the zones of a tile: weights, codes, values."""
 
@@ -179,11 +196,23 @@ class _Land:
         self.zone = block.zones.zones.astype(np.int64)
         shape = (block.tile.height, block.tile.width)
         self.area = block.zones.fractions * np.broadcast_to(block.area_ha, shape).reshape(-1)[self.at]
-        self.values = {key: self.of(key) for key in block.stored if key[0] in ANNUAL_LAYERS}
+        self.values = _Values(self)
 
     def of(self, key: Key) -> NDArray[Any]:
-        """The cells of a file."""
-        return np.asarray(self.block.arrays[key].reshape(-1)[self.at])
+        """The cells of a file, made anew at each call: a year of months has many files.
+
+        Raises
+        ------
+        Strange
+            A value that cannot be.
+        """
+        block, stored = self.block, self.block.stored[key]
+        rows, columns = slice(block.row, block.row + block.tile.height), slice(block.col, block.col + block.tile.width)
+        cells = np.asarray(stored.decoded(rows, columns).reshape(-1))
+        low, high = stored.limits
+        if stored.kind == "values" and not stored.declared and bool(((cells < low) | (cells > high)).any()):
+            raise Strange
+        return np.asarray(cells[self.at])
 
     def codes(self, layer: str, year: int) -> Ints:
         """Class codes of a layer at a date."""
