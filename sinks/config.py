@@ -183,6 +183,13 @@ class FileSection(Section):
     file: Text
 
 
+class ControlSection(Section):
+    """Official areas that mapped ones are raked to; ``accept`` lets factors outside 0.5 to 2 stand."""
+
+    file: Text
+    accept: bool = False
+
+
 class DensitySection(Section):
     """The plain per-class table; the depth of its soil column, where it is known."""
 
@@ -344,6 +351,8 @@ class Config(Section):
     predictors: dict[str, LayerSection] = Field(default_factory=dict)
     ledger: LedgerSection | None = None
     emissions: FileSection | None = None
+    control_areas: ControlSection | None = None
+    events: FileSection | None = None
     quantifications: FilesSection | None = None
     demo: dict[str, bool | Text] | None = None
 

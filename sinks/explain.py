@@ -114,7 +114,8 @@ class _Work:
             else:
                 terms = self._terms(carbon.terms, group)
                 scale = 1.0 if carbon.scale is None else float(carbon.scale[0, group])
-                leaf.parts.append(Part(title, scale * float(sum(term["value"] for term in terms)), terms, note=_corrected(scale)))
+                note = "; ".join(filter(None, (_raked(land), _corrected(scale))))
+                leaf.parts.append(Part(title, scale * float(sum(term["value"] for term in terms)), terms, note=note))
         return leaf
 
     def removal_leaf(self, row: dict[str, Any]) -> Leaf:
@@ -164,7 +165,7 @@ class _Work:
         years = int(entry["year"] - entry["year_from"]) if entry["approach"] == "stock_difference" else int(land["year_to"] - land["year_from"])
         note = text("explain.change", change=f"{value / C_TO_CO2 * years:.6f}", years=years, value=f"{value:.3f}")
         scale = 1.0 if prepared.pair_area is None or entry["transition"] != "converted" else float(prepared.pair_area[0, entry["pair"]])
-        return Part(title, value, terms, note="; ".join(filter(None, (_corrected(scale), note))))
+        return Part(title, value, terms, note="; ".join(filter(None, (_raked(land), _corrected(scale), note))))
 
     def _terms(self, terms: Terms, group: Any) -> list[dict[str, Any]]:
         return [self._term(batch, number) for batch in terms.of_group(int(group)) for number in range(len(batch.group))]
@@ -202,6 +203,12 @@ class _Work:
 def _corrected(scale: float) -> str:
     """That a reference sample has corrected the area, and by how much; nothing where it has not."""
     return "" if scale == 1.0 else text("explain.area_corrected", ratio=f"{scale:.6f}")
+
+
+def _raked(land: pd.Series) -> str:
+    """That the land was raked to official areas, and by how much; nothing where it was not."""
+    factor = float(land.get("raked", 1.0))
+    return "" if factor == 1.0 else text("explain.raked", ratio=f"{factor:.6f}")
 
 
 def _leaf(row: dict[str, Any], table: Any, value: str, unit: str) -> Leaf:

@@ -182,6 +182,50 @@ LAND_USE = Table(
     ),
 )  # fmt: skip
 
+CONTROL_AREAS = Table(
+    name="control_areas", title_zh="控制面积", title_en="Control areas", row_per="zone, year, land class; official areas that the activity is raked to",
+    columns=(
+        ZONE, YEAR,
+        _text("land_class", "地类", "Land class", key=True, choices=(*LAND_CLASSES, *ECOSYSTEMS[:3]),
+              description="a land class, or a whole ecosystem of which no class is listed; classes that are not listed share the rest of the zone"),
+        _decimal("area_ha", "面积", "Area", "ha", needed=True, minimum=0, description="1 ha = 15 mu"),
+        _text("source", "来源", "Source", needed=True, description="the survey that says so"),
+    ),
+)  # fmt: skip
+RAKING = Table(
+    name="raking", title_zh="面积平差", title_en="Raking to official areas",
+    row_per="zone, date (the same year and land class twice) or interval, land classes at both dates",
+    columns=(
+        ZONE, YEAR_FROM,
+        _integer("year_to", "终止年份", "Year to", key=True, minimum=1900, maximum=2200),
+        _text("land_from", "起始地类", "Land class at the start", key=True, choices=LAND_CLASSES),
+        _text("land_to", "终止地类", "Land class at the end", key=True, choices=LAND_CLASSES),
+        _decimal("mapped_ha", "图上面积", "Mapped area", "ha", minimum=0, decimals=6),
+        _decimal("official_ha", "控制面积", "Official area", "ha", minimum=0, decimals=6, description="of dates; empty for classes that are not listed"),
+        _decimal("raked_ha", "平差后面积", "Raked area", "ha", minimum=0, decimals=6),
+        _decimal("factor", "系数", "Raked over mapped area", "", minimum=0),
+    ),
+)  # fmt: skip
+
+EVENT_COMPONENTS = ("harvest", "fuelwood", "disturbance", "planting")
+EVENT_UNITS = {"harvest": ("m3",), "fuelwood": ("m3", "t d.m."), "disturbance": ("ha",), "planting": ("ha",)}
+EVENTS = Table(
+    name="events", title_zh="经营与灾害统计", title_en="Events", row_per="zone, year, ecosystem, stratum, component and source of a statistic",
+    columns=(
+        ZONE, YEAR,
+        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=ECOSYSTEMS[:3]),
+        _text("land_class", "地类", "Land class", choices=LAND_CLASSES, optional=True, description="arbor_forest where empty and the ecosystem is forest"),
+        _text("stratum", "分层", "Stratum", key=True, pattern=r"[A-Za-z0-9_]+|-", description="a vegetation type (larch, birch, ...), or - for all"),
+        _text("component", "组分", "Component", key=True, choices=EVENT_COMPONENTS,
+              description="harvest and fuelwood in m3 over bark (fuelwood also in t d.m.); disturbance and planting in ha"),
+        _decimal("quantity", "数量", "Quantity", "", needed=True, minimum=0, description="of the year"),
+        _text("unit", "单位", "Unit", key=True, choices=("m3", "t d.m.", "ha")),
+        _decimal("lost_fraction", "损失比例", "Share of biomass lost", "-", minimum=0, maximum=1, optional=True,
+                 description="fd of equation 2.14; of disturbance"),
+        _text("source", "来源", "Source", key=True, description="the statistic, report or survey"),
+    ),
+)  # fmt: skip
+
 STOCKS = Table(
     name="stocks", title_zh="碳储量", title_en="Carbon stocks", row_per="zone, year, ecosystem, land class, pool, soil depth (leaves only)",
     columns=(
@@ -583,7 +627,7 @@ OFFSETS = Table(
 
 OUTPUT_TABLES = (
     ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
-    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS, RAKING,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip
 

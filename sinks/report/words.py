@@ -63,6 +63,7 @@ def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
         *([say("errors", correlation=f"{given['correlation_km']:g}", rho=f"{given['rho_dates']:g}", layers=", ".join(given["map_errors"]))]
           if given["map_errors"] else []),
         *([say("draws", draws=f"{given['draws']:,}", seed=settings["seed"], sampling=say(given["sampling"]))] if given["draws"] > 1 else []),
+        *([say("raked")] if settings.get("control_areas") else []),
         say("policy", approach=say(settings["policy"]["removal_approach"]), change=say(f"change_{settings['policy']['unvalidated_change']}")),
     ]
 
