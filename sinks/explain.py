@@ -130,14 +130,30 @@ class _Work:
 
     def _part(self, entry: pd.Series, value: float) -> Part:
         """One piece of land: what it is, its value, the terms behind it."""
+        if entry["event"] >= 0:
+            return self._event_part(entry, value)
         if entry["group"] >= 0:
             return self._year_part(entry, value)
         if entry["pair"] >= 0:
             return self._pair_part(entry, value)
         return Part(text("explain.later"), value)
 
+    def _event_part(self, entry: pd.Series, value: float) -> Part:
+        """A statistic: what it says, where it comes from, and the terms of its land."""
+        terms = self.inventory.prepared.events
+        if terms is None:
+            return Part(text("explain.later"), value)
+        event = terms.frame.iloc[entry["event"]]
+        title = text(
+            "explain.event", component=event["component"], quantity=f"{event['quantity']:g}", unit=event["unit"], stratum=event["stratum"], year=event["year"],
+            source=event["source"],
+        )  # fmt: skip
+        own = terms.planted if event["component"] == "planting" else terms.losses[entry["pool"]]
+        note = text("explain.disturbance", fraction=f"{event['lost_fraction']:g}") if event["component"] == "disturbance" else text("explain.to_co2")
+        return Part(title, value, self._terms(own, entry["event"]), note=note)
+
     def _year_part(self, entry: pd.Series, value: float) -> Part:
-        """Growth of a year, or methane of marsh."""
+        """Growth of a year, a sourced rate, or methane of marsh."""
         prepared = self.inventory.prepared
         land = prepared.years.frame.iloc[entry["group"]]
         title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
@@ -145,7 +161,8 @@ class _Work:
             gwp = self._factor(prepared.gwp_row)
             note = text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"])
             return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=note)
-        return Part(title, value, self._terms(prepared.year_growth[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
+        own = prepared.rates.year if entry["approach"] == "rate" else prepared.year_growth
+        return Part(title, value, self._terms(own[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
 
     def _pair_part(self, entry: pd.Series, value: float) -> Part:
         """Carbon of land at both dates of an interval, and the step to CO2 per year."""
@@ -155,6 +172,9 @@ class _Work:
             "explain.pair", land_from=f"{land['land_class_from']} ({land['land_from']})", land_to=f"{land['land_class_to']} ({land['land_to']})",
             stratum=_strata(land, "_from"), area=f"{land['area_ha']:.3f}",
         )  # fmt: skip
+        if entry["approach"] == "rate" and entry["transition"] == "remaining":
+            note = "; ".join(filter(None, (_raked(land), text("explain.to_co2"))))
+            return Part(title, value, self._terms(prepared.rates.pair[entry["pool"]], entry["pair"]), note=note)
         if entry["pool"] == SOIL:
             return Part(title, value, self._soil_rate(entry["pair"]), note=text("explain.cohort", first=land["year_from"], last=land["year_to"]))
         terms = [

@@ -22,6 +22,7 @@ from aoi.grids import Tile, horizontal_crs
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from aoi.texts import LANGUAGES, current_language, text
 from sinks import tables
+from sinks.accounting.approaches import approaches_compared
 from sinks.accounting.area_errors import AreaErrors, with_corrected_areas
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
@@ -484,7 +485,8 @@ def read_inventory(out: Path) -> Inventory:
     mapped = year_cells(by_year, strata, reading), pair_cells(by_pair, strata, reading)
     raking = _raking_of(inputs, settings, *mapped)
     years, pairs = mapped if raking is None else _on_official_areas(raking, by_year, by_pair, *mapped, strata, reading)
-    prepared = prepare(years, pairs, knowledge, lookup)
+    events = tables.EVENTS.read(inputs / "events.csv") if (inputs / "events.csv").exists() else None
+    prepared = prepare(years, pairs, knowledge, lookup, events)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
@@ -616,6 +618,7 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         tables.REMOVALS: with_errors.removals,
         tables.BALANCE: balance(prepared, central.result, central.all_stocks),
         tables.SUMMARY: with_errors.summary,
+        tables.APPROACHES_COMPARED: approaches_compared(with_errors.summary),
         tables.COVARIANCE: with_errors.covariance,
         tables.CONTRIBUTIONS: with_errors.contributions,
         tables.TREND: with_errors.trend,

@@ -15,6 +15,8 @@ LAND_CLASSES = (
 )  # fmt: skip
 POOLS = ("aboveground_biomass", "belowground_biomass", "dead_wood", "litter", "soil_organic_carbon")
 APPROACHES = ("stock_difference", "gain_loss", "rate", "lookup_difference", "nep_check")
+TOTAL_APPROACHES = (*APPROACHES, "by_ecosystem")
+"""Of totals: by_ecosystem is the sum of ecosystems, each by the approach that the policy names for it."""
 COMPONENTS = (
     "net_change", "increment", "harvest", "fuelwood", "disturbance", "conversion", "soil", "fire_non_co2", "accumulation",
 )  # fmt: skip
@@ -274,7 +276,7 @@ SUMMARY = Table(
         ZONE, YEAR,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
         _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         _integer("year_from", "起始年份", "Year from", minimum=1900, maximum=2200),
         _text("time_basis", "时间口径", "Time basis", choices=("interval_mean", "year", "date")),
         _text("unit", "单位", "Unit"),
@@ -367,13 +369,28 @@ QUANTIFICATIONS = Table(
     ),
 )  # fmt: skip
 
+APPROACHES_COMPARED = Table(
+    name="approaches", title_zh="核算方法对照", title_en="Approaches side by side", row_per="zone, year, ecosystem, approach",
+    columns=(
+        ZONE, YEAR, _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
+        _text("approach", "核算方法", "Approach", key=True, choices=TOTAL_APPROACHES,
+              description="stock_difference is 库差法, rate is 固碳速率法 of DB15/T 3761-2024; gain_loss is 增减法 of the IPCC"),
+        YEAR_FROM, _text("time_basis", "时间口径", "Time basis"),
+        _decimal("removal_tCO2e_per_year", "碳汇量", "Removal", "t CO2e per year", decimals=3),
+        _decimal("se_tCO2e_per_year", "标准误", "Standard error, error propagation", "t CO2e per year", decimals=3, minimum=0),
+        _decimal("gap_tCO2e_per_year", "与库差法之差", "Removal less that by stock difference", "t CO2e per year", decimals=3),
+        _decimal("ratio", "与库差法之比", "Removal over that by stock difference", "", decimals=6),
+        _text("not_estimated", "未估算部分", "Not estimated"),
+    ),
+)  # fmt: skip
+
 COVARIANCE = Table(
     name="covariance", title_zh="区域协方差", title_en="Covariance of zones",
     row_per="quantity, ecosystem, approach, and two zones at two times; the upper triangle with its diagonal",
     columns=(
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
         _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         ZONE, YEAR_FROM, YEAR,
         _text("zone_with", "另一区域代码", "Code of the other zone", key=True, pattern=_CODE),
         _integer("year_from_with", "另一起始年份", "Year from of the other", key=True, minimum=1900, maximum=2200),
@@ -390,7 +407,7 @@ def _decimals(unit: str, *named: tuple[str, str, str], **more: object) -> tuple[
 _SERIES = (
     _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
     _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-    _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+    _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
 )
 
 TREND = Table(
@@ -413,7 +430,7 @@ KEY_CATEGORIES = Table(
     columns=(
         ZONE, YEAR,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         ECOSYSTEM, POOL,
         _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted")),
         _integer("rank", "名次", "Rank", minimum=1),
@@ -457,7 +474,7 @@ CONTRIBUTIONS = Table(
         ZONE, YEAR, YEAR_FROM,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
         _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         _text("kind", "误差类型", "Kind of error", key=True, choices=ERROR_KINDS),
         _text("source", "误差来源", "Source of error", key=True, description="factor id, layer, or sample of areas"),
         _decimal("se", "标准误", "Standard error", "unit of the quantity", decimals=3, minimum=0),
@@ -587,7 +604,7 @@ OFFSETS = Table(
         YEAR,
         _text("time_basis", "时间口径", "Time basis", choices=("interval_mean", "year"),
               description="interval_mean: the annual mean of the interval that holds the year"),
-        _text("removal_approach", "核算方法", "Approach", needed=True, choices=APPROACHES),
+        _text("removal_approach", "核算方法", "Approach", needed=True, choices=TOTAL_APPROACHES),
         *(_decimal(name, zh, en, _TONNES, decimals=3, **more) for name, zh, en, more in (
             ("removal_inventory_tCO2e", "清单碳汇量", "Removal of the inventory, S", {}),
             ("se_tCO2e", "标准误", "Standard error of S", {"minimum": 0}),
@@ -627,7 +644,7 @@ OFFSETS = Table(
 
 OUTPUT_TABLES = (
     ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
-    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS, RAKING,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS, RAKING, APPROACHES_COMPARED,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip
 

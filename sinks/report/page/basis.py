@@ -5,6 +5,7 @@ from typing import Any
 
 from aoi.texts import LANGUAGES, text
 from sinks import __version__
+from sinks.config import approach_of
 from sinks.factors.table import FactorTable
 from sinks.report.checks import Check, checks_of
 from sinks.report.page.blocks import Block, Cell, Chapter, Grid, Head, Paragraph, Part, Quantity, Sentence, Words, inert, sentence, words
@@ -44,7 +45,7 @@ def _choices(results: Results) -> Iterator[Words]:
     yield _said(f"words.rule_{settings['rule']}")
     policy = settings["policy"]
     yield _said(
-        "words.policy", approach=_said(f"words.{policy['removal_approach']}"), change=_said(f"words.change_{policy['unvalidated_change']}")
+        "words.policy", approach=_said(f"words.{approach_of(policy)}"), change=_said(f"words.change_{policy['unvalidated_change']}")
     )
     for layer, years in settings["windows"].items():
         for year, files in years.items():
