@@ -15,6 +15,8 @@ from sinks.tables import CONTROL_AREAS, EVENT_UNITS, EVENTS
 
 ANY = "-"
 """The stratum of a statistic that speaks of all of them."""
+ARBOR = "arbor_forest"
+"""The land class of statistics of forest that name none."""
 SHEET = "#"
 """Between a workbook and its sheet."""
 
@@ -60,26 +62,22 @@ def read_events(config: Config, folders: Folders, zones: Sequence[str]) -> tuple
     found += _unknown_zones(frame, zones, label)
     types = (ANY, *vegetation_types()["vegetation_type"])
     ecosystems = dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True))
-    frame = frame.assign(land_class=[_land_class(land, ecosystem) for land, ecosystem in zip(frame["land_class"], frame["ecosystem"], strict=True)])
+    frame = frame.assign(land_class=frame["land_class"].fillna(ARBOR))
     for row in frame.itertuples():
         place = f"{label}: {row.Index + 2}"
         if row.unit not in EVENT_UNITS[row.component]:
             found.append(finding("E-EVENT-01", place, component=row.component, unit=row.unit, units=", ".join(EVENT_UNITS[row.component])))
         if row.stratum not in types:
             found.append(finding("E-EVENT-02", place, stratum=row.stratum, known=", ".join(types)))
-        if row.land_class and ecosystems.get(row.land_class) != row.ecosystem:
+        if ecosystems.get(row.land_class) != row.ecosystem:
             found.append(finding("E-EVENT-03", place, land_class=row.land_class, ecosystem=row.ecosystem))
         if row.component == "disturbance" and pd.isna(row.lost_fraction):
             found.append(finding("E-EVENT-04", place))
-        if row.component != "planting" and row.ecosystem != "forest":
+        if row.ecosystem != "forest":
             found.append(finding("E-EVENT-05", place, component=row.component, ecosystem=row.ecosystem))
     if errors(found):
         raise InputError(found)
     return frame, found
-
-
-def _land_class(land_class: str | None, ecosystem: str) -> str:
-    return land_class or ("arbor_forest" if ecosystem == "forest" else "")
 
 
 def _read(text: str, table: Table, place: str, folders: Folders) -> tuple[pd.DataFrame, list[Finding], str]:

@@ -215,8 +215,8 @@ EVENTS = Table(
     name="events", title_zh="经营与灾害统计", title_en="Events", row_per="zone, year, ecosystem, stratum, component and source of a statistic",
     columns=(
         ZONE, YEAR,
-        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=ECOSYSTEMS[:3]),
-        _text("land_class", "地类", "Land class", choices=LAND_CLASSES, optional=True, description="arbor_forest where empty and the ecosystem is forest"),
+        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=ECOSYSTEMS[:3], description="forest: the equations are of trees"),
+        _text("land_class", "地类", "Land class", choices=LAND_CLASSES, optional=True, description="arbor_forest where empty"),
         _text("stratum", "分层", "Stratum", key=True, pattern=r"[A-Za-z0-9_]+|-", description="a vegetation type (larch, birch, ...), or - for all"),
         _text("component", "组分", "Component", key=True, choices=EVENT_COMPONENTS,
               description="harvest and fuelwood in m3 over bark (fuelwood also in t d.m.); disturbance and planting in ha"),
