@@ -10,7 +10,7 @@ import io
 import unicodedata
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,13 @@ def same_words(given: str, declared: str) -> bool:
 
 
 def read_sheet(
-    path: Path, table: Table, where: str, sheet: str | None = None, same_unit: SameUnit = same_words
-) -> tuple[pd.DataFrame, list[Finding]]:
+    path: Path, table: Table, where: str, sheet: str | None = None, same_unit: SameUnit = same_words,
+    words: Mapping[str, Mapping[str, str]] = {},
+) -> tuple[pd.DataFrame, list[Finding]]:  # fmt: skip
     """A typed frame of a declared table from a CSV file or a sheet of a workbook, and all findings.
 
-    The frame is empty where the findings hold an error.
+    ``words`` are those that people use for the codes of a column. The frame is empty
+    where the findings hold an error.
     """
     rows, found = _rows(path, table, where, sheet)
     if errors(found):
@@ -61,9 +63,15 @@ def read_sheet(
     found += more
     if errors(found):
         return table.frame(), found
-    frame, more = table.parse(_as_csv([names, *rows[1:]], table), where)
+    frame, more = table.parse(_as_csv([names, *_coded(rows[1:], names, words)], table), where)
     found += more
     return (table.frame(), found) if errors(found) else (frame, found)
+
+
+def _coded(rows: Sequence[Sequence[str]], names: Sequence[str], words: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
+    """Rows with the codes of words; what is no such word stays."""
+    meant = {place: {_word(word): code for word, code in words[name].items()} for place, name in enumerate(names) if name in words}
+    return [[meant[place].get(_word(cell), cell) if place in meant else cell for place, cell in enumerate(row)] for row in rows]
 
 
 def column_names(heads: Sequence[str], table: Table, where: str, same_unit: SameUnit = same_words) -> tuple[list[str], list[Finding]]:

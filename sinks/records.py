@@ -6,12 +6,13 @@ import pandas as pd
 
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.sheets import read_sheet
-from aoi.table import Table
+from aoi.table import Column, Table
+from aoi.texts import LANGUAGES, Language, text
 from sinks.accounting.control_areas import GROUPS
 from sinks.config import Config
 from sinks.layers.inputs import Folders
 from sinks.legends.legend import land_classes, vegetation_types
-from sinks.tables import CONTROL_AREAS, EVENT_UNITS, EVENTS
+from sinks.tables import CONTROL_AREAS, EVENT_COMPONENTS, EVENT_UNITS, EVENTS
 
 ANY = "-"
 """The stratum of a statistic that speaks of all of them."""
@@ -84,10 +85,27 @@ def _read(text: str, table: Table, place: str, folders: Folders) -> tuple[pd.Dat
     """The rows of a table that people fill in, CSV or a sheet of a workbook (``file.xlsx#sheet``)."""
     name, _, sheet = text.partition(SHEET)
     path, label = folders.find(name, place)
-    frame, found = read_sheet(path, table, label, sheet or None)
+    words = {column.name: {word: code for language in LANGUAGES for word, code in words_of(table, column, language).items()} for column in table.columns}
+    frame, found = read_sheet(path, table, label, sheet or None, words=words)
     if errors(found):
         raise InputError(found)
     return frame, found, label
+
+
+def words_of(table: Table, column: Column, language: Language) -> dict[str, str]:
+    """What people call the values of a column of choices: word -> value, in the order of the choices; nothing for other columns."""
+    choices = (ANY, *vegetation_types()["vegetation_type"]) if (table.name, column.name) == ("events", "stratum") else column.choices
+    named = _names(language)
+    return {named.get(choice, choice): choice for choice in choices}
+
+
+def _names(language: Language) -> dict[str, str]:
+    """Names of land classes, vegetation types, ecosystems and components."""
+    title = f"name_{language}"
+    land = dict(zip(land_classes()["land_class"], land_classes()[title], strict=True))
+    types = dict(zip(vegetation_types()["vegetation_type"], vegetation_types()[title], strict=True))
+    ours = {name: text(f"words.{name}", language) for name in (*GROUPS, *EVENT_COMPONENTS)}
+    return {**types, **land, **ours, ANY: text("words.any_stratum", language)}
 
 
 def _unknown_zones(frame: pd.DataFrame, zones: Sequence[str], label: str) -> list[Finding]:
