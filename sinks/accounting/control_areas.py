@@ -26,8 +26,8 @@ GROUPS = ("forest", "grassland", "wetland")
 """Ecosystems that may be listed whole, instead of their land classes."""
 REST = ""
 """The label of classes that no list names."""
-_PRINTED_HA = 0.5e-6
-"""Areas that are printed alike are the same."""
+_PRINTED_HA = 1e-6
+"""The last decimal of an area that is printed: areas closer than it are the same."""
 _SAME_ZONE = 1e-6
 """Relative difference between a whole list and the zone that is taken for rounding."""
 _CONVERGED = 1e-10
