@@ -165,6 +165,10 @@ class LayerSection(BaseModel):
         return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
 
 
+DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias")
+"""Keys of a layer that say what its numbers mean, and name no file."""
+
+
 class AccuracySection(Section):
     """Reference samples by which areas are corrected: of classes, of change, or both.
 

@@ -38,7 +38,7 @@ from sinks.accounting.sources_of_error import Evidence, assess
 from sinks.accounting.summary import groups_of_zones
 from sinks.accounting.with_intervals import tables_with_intervals
 from sinks.checking import check_activity, check_inputs, hash_inputs
-from sinks.config import LAND_COVER, PolicySection
+from sinks.config import DESCRIBED, LAND_COVER, LayerSection, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.evidence import Raker, evidence_of, settings_of
 from sinks.factors.table import FACTORS, FactorTable
@@ -403,6 +403,8 @@ def snapshot(setup: Setup) -> None:
                 for layer in setup.stack.layers if any(len(members) > 1 for _, members in layer.dates)
             },
             "edges": {layer.name: layer.edges for layer in setup.plan.values},
+            "strata": dict(sorted(config.strata.items())),
+            "described": {name: _described(section) for name, section in config.layers.items()},
             "mapped": {name: sorted(names) for name, names in mapped_ecosystems(config).items()},
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
@@ -413,6 +415,12 @@ def snapshot(setup: Setup) -> None:
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
+
+
+def _described(section: LayerSection) -> dict[str, Any]:
+    """What a section says of the numbers of a layer; no path."""
+    said = section.model_dump(mode="json", exclude_none=True)
+    return {key: said[key] for key in DESCRIBED if key in said}
 
 
 def _crs_name(setup: Setup) -> str:

@@ -78,7 +78,7 @@ def _inputs(results: Results) -> Grid:
          Quantity(float(row["bytes"]), "count"), str(row["sha256"])[:SHORT_HASH]]
         for row in frame.astype(object).where(frame.notna(), None).to_dict("records")
     ]  # fmt: skip
-    return Grid(id="inputs", title=words("table_inputs"), heads=heads, rows=rows, notes=[sentence("note_hash")])
+    return Grid(id="inputs", title=words("table_inputs"), heads=heads, rows=rows, notes=[sentence("note_hash"), sentence("note_inputs_page")])
 
 
 def _how(how: str) -> Words:
@@ -193,7 +193,7 @@ def provenance(results: Results) -> Chapter:
         Head(words=words("head_table"), name="table"),
         Head(words=words("head_sha256"), name="sha256"),
     ]
-    grid = Grid(id="tables", title=words("table_tables"), heads=heads, rows=rows, notes=[sentence("note_hash")])
+    grid = Grid(id="tables", title=words("table_tables"), heads=heads, rows=rows, notes=[sentence("note_hash"), sentence("note_inputs_page")])
     return Chapter(
         id="provenance", title=words("chapter_provenance"), blocks=[Part(kind="facts", data=facts), Paragraph(sentence("again")), grid]
     )
