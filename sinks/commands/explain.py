@@ -12,7 +12,7 @@ from sinks.assessment.explain import as_lines as as_steps
 from sinks.explain import Asked, as_lines, explain
 from sinks.tables import ECOSYSTEMS, POOLS
 
-APPROACHES = ("stock_difference", "gain_loss", "nep_check")
+APPROACHES = ("stock_difference", "gain_loss", "rate", "nep_check")
 
 
 @click.command(help=text("help.explain"))
