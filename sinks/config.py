@@ -177,7 +177,7 @@ class LayerSection(BaseModel):
         return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
 
 
-DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias")
+DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias", "encoding")
 """Keys of a layer that say what its numbers mean, and name no file."""
 
 

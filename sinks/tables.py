@@ -182,7 +182,7 @@ ACTIVITY_FIRE = Table(
     row_per="zone, fire year, class and stratum before the fire, layer of fuel, member, bin; land_cover for areas alone",
     columns=(
         ZONE, YEAR,
-        _integer("land_year", "火前时点", "Date before the fire", minimum=1900, maximum=2200, description="of land cover, strata and fuel"),
+        _integer("land_year", "火前时点", "Date before the fire", needed=True, minimum=1900, maximum=2200, description="of land cover, strata and fuel"),
         _integer("class", "火前类别代码", "Class before the fire", key=True, minimum=-1),
         _integer("stratum", "火前分层", "Stratum before the fire", key=True, minimum=0),
         LAYER, MEMBER, BIN,

@@ -8,6 +8,12 @@ from broken import sinks
 from landscapes import NO_VALUE, cells, toml, write, write_raster
 from years import BURNING, FIRE, LATTICE, MCD64A1, MONTHLY, MONTHLY_P, MONTHLY_T, NPP, burned, days, with_years
 
+from aoi.findings import InputError
+from sinks.layers.windows import Engine
+from sinks.pipeline import tabulate
+from sinks.setup import set_up
+from sinks.tabulate import annual as annual_pass
+
 
 def everything():
     """A landscape with fires by days of burn, production, monthly weather and greenness."""
@@ -157,6 +163,15 @@ def test_day_400_is_no_day(tmp_path, verb):
     assert not (path.parent / "out" / "tables").exists()
 
 
+def test_the_pass_itself_sees_a_day_400(tmp_path):
+    """Without any check before: the window is looked at closely, the file and cell are named, nothing is staged."""
+    setup = set_up(with_file(tmp_path, 400.0))
+    with pytest.raises(InputError) as caught:
+        tabulate(setup, Engine(threads=1))
+    assert [(one.id, one.where) for one in caught.value.findings] == [("E-VALUE-02", "burned_area_2022_3.tif")]
+    assert not (setup.out / ".tables" / "activity_fire.csv").exists()
+
+
 def test_half_a_day_is_no_day(tmp_path):
     said = sinks("check", str(with_file(tmp_path, 100.5)), "--json")
     assert (said.code, where(said, "E-FIRE-03")) == (2, ["layers.burned_area"])
@@ -250,3 +265,21 @@ def test_a_failing_year_leaves_earlier_results(tmp_path):
     write_raster(tmp_path, "burned_area_2022_3", strange, LATTICE, NO_VALUE)
     assert sinks("run", str(path), "--json").code == 2
     assert {one.name: one.read_bytes() for one in out.iterdir()} == before
+
+
+def test_an_input_that_changes_under_the_pass(tmp_path, monkeypatch):
+    """A month that is replaced while its year is read: E-HASH-01, no table; with the content in place the same command goes on."""
+    path = with_file(tmp_path, 120.0)
+    plain = annual_pass.annual_sums
+
+    def meddle(block, plan):
+        with (tmp_path / "burned_area_2022_3.tif").open("ab") as file:
+            file.write(b"x")
+        return plain(block, plan)
+
+    monkeypatch.setattr(annual_pass, "annual_sums", meddle)
+    with pytest.raises(InputError) as caught:
+        tabulate(set_up(path), Engine(threads=1))
+    assert [(one.id, one.where) for one in caught.value.findings] == [("E-HASH-01", "burned_area_2022_3.tif")]
+    monkeypatch.setattr(annual_pass, "annual_sums", plain)
+    assert tabulate(set_up(path), Engine(threads=1))

@@ -25,10 +25,13 @@ from landscapes import (
 )
 from years import BURNING, CELL_HA, COOL_DRY, DATES, FIRE, LATTICE, MCD64A1, burned, days, with_years
 
+from sinks.align import RUN_FILE, align
 from sinks.explain import Asked, explain
 from sinks.factors.table import FactorTable
 from sinks.layers.windows import Engine
 from sinks.pipeline import findings_of_run, keep_summary, settle_tables, tabulate
+from sinks.report.page.arrivals import arrivals_of
+from sinks.report.results import read_results
 from sinks.setup import set_up
 
 GWP = {"CH4": 28.0, "N2O": 265.0}
@@ -338,3 +341,35 @@ def test_the_factors_of_the_hand_are_those_of_the_tables():
     for gas in GWP:
         assert values[f"emission_factor_{gas.lower()}.forest"] == FOREST[gas]
         assert values[f"emission_factor_{gas.lower()}.grassland"] == STEPPE[gas]
+
+
+def test_the_page_of_inputs_shows_burned_area_by_year(done):
+    """Files, encoding, coverage and burned share of every zone and year."""
+    (one,) = [one for one in arrivals_of(done.out, read_results(done.out)) if one.name == "burned_area"]
+    assert [date.year for date in one.dates] == list(BURNING)
+    assert all(date.covered == pytest.approx(100.0) for date in one.dates)
+    assert one.dates[0].mean == pytest.approx(1.6 / 48)
+    assert "fraction" in [words.en for _, words in one.facts]
+    assert len(one.files.rows) == 3
+
+
+def test_aligned_runs_carry_annual_layers_as_they_are(done, tmp_path):
+    """`sinks align` leaves them where they stand; the run of the aligned files has the same tables."""
+    run_file = done.setup.folders.base / "run.toml"
+    align(set_up(run_file, out=tmp_path / "aligned"), Engine(threads=1))
+    again = finish(tmp_path / "aligned" / RUN_FILE)
+    assert again.table("activity_fire").equals(done.table("activity_fire"))
+    assert again.texts("removals").equals(done.texts("removals"))
+
+
+def test_fires_are_in_the_approach_of_rates_too(tmp_path):
+    """Where rates are given, their approach loses by fires what stock difference loses."""
+    rate = (
+        "id,name,ecosystem,land_class,value,unit,distribution,low,high,range_kind,depth_cm,source,locator,tag,verified\n"
+        "own.rate,sequestration_rate_aboveground_biomass,grassland,other_grassland,0.05,t C ha-1 yr-1,,,,,,local survey,-,X,false\n"
+    )
+    fire = burned({2021: cells(LATTICE, 0.0, (np.s_[2, 1:7], 0.5))})
+    landscape = with_years({"burned_area": fire}, {"burned_area": FIRE}).but(files={"own.csv": rate}, more={"factors": {"file": "own.csv"}})
+    done = computed(landscape, tmp_path)
+    assert by_gas(done, "rate") == by_gas(done)
+    assert by_gas(done)["CH4"] < 0

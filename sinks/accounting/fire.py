@@ -81,7 +81,9 @@ def _cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -> tu
     return cells.frame, cells.rows
 
 
-def fire_removals(fires: Fires, intervals: Sequence[tuple[int, int]], years: Sequence[int], values: Floats) -> Iterator[tuple[pd.DataFrame, Floats]]:
+def fire_removals(
+    fires: Fires, intervals: Sequence[tuple[int, int]], years: Sequence[int], values: Floats, means: Sequence[str]
+) -> Iterator[tuple[pd.DataFrame, Floats]]:
     """Rows of removals [t CO2e per year] with their draws: of an interval the mean of its years, by gain-loss the year itself.
 
     An interval whose years are not all known has none.
@@ -91,10 +93,13 @@ def fire_removals(fires: Fires, intervals: Sequence[tuple[int, int]], years: Seq
     intervals : sequence of (int, int)
         Intervals that end with a result year.
     values : (D, factors + 1) float64
+    means : sequence of str
+        Approaches whose rows are means of an interval.
     """
     for first, last in intervals:
-        if frozenset(range(first + 1, last + 1)) <= fires.years:
-            yield from _rows(fires, range(first + 1, last + 1), "stock_difference", "interval_mean", first, last, values)
+        burning = range(first + 1, last + 1)
+        for approach in means if frozenset(burning) <= fires.years else ():
+            yield from _rows(fires, burning, approach, "interval_mean", first, last, values)
     for year in years:
         if year in fires.years:
             yield from _rows(fires, range(year, year + 1), "gain_loss", "year", year - 1, year, values)

@@ -107,7 +107,8 @@ def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, yea
         _gain_loss(parts, prepared, result, policy, year)
         _marsh_methane(parts, prepared, policy, year, values)
     if prepared.fires is not None:
-        for frame, emission in fire_removals(prepared.fires, intervals_of(prepared.pairs.frame, years), years, values):
+        means = ("stock_difference", "rate") if prepared.rates.given else ("stock_difference",)
+        for frame, emission in fire_removals(prepared.fires, intervals_of(prepared.pairs.frame, years), years, values, means):
             parts.add(frame, emission)
     if prepared.production is not None:
         for frame, carbon in nep_removals(prepared.production, years, values):
