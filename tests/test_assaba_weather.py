@@ -1,6 +1,7 @@
 """The weather part of grassland on real data: GPP and rain of Assaba, 2010 and 2017 to 2023, by hand on means of an independent program."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from landscapes import finish
@@ -9,6 +10,7 @@ from test_assaba import assaba, config, written
 from aoi.findings import InputError
 from sinks.layers.windows import Engine
 from sinks.pipeline import findings_of_run, keep_summary
+from sinks.report.year_words import MOST_LINES, year_words
 from sinks.setup import set_up
 
 YEARS = (2010, 2017, 2018, 2019, 2020, 2021, 2022, 2023)
@@ -139,10 +141,20 @@ def test_gpp_gives_no_nep(done):
 
 
 def test_sentences_name_the_years(done):
+    assert len(done.table("grass_weather")) < MOST_LINES
     for language, words in (("zh", "其中天气"), ("en", "of which weather")):
         lines = [line for line in (done.out / f"summary.{language}.md").read_text(encoding="utf-8").splitlines() if words in line]
         assert len(lines) == int((done.table("grass_weather")["value_flag"] == "V").sum())
         assert all("2010 2017 2018 2019 2020 2021 2022 2023" in line for line in lines)
+
+
+def test_a_long_table_is_cut_in_the_summary_and_says_so(done):
+    """Two hundred rows: sixty lines, and one that says where the others stand."""
+    table = done.table("grass_weather")
+    many = pd.concat([table] * (200 // len(table) + 1), ignore_index=True)
+    lines = year_words({"grass_weather": many}, [], lambda key, **said: f"{key} {said.get('n')}", str, "en")
+    assert len([line for line in lines if line.startswith("  - weather")]) == MOST_LINES + 1
+    assert lines[-1] == f"  - weather_more {len(many) - MOST_LINES}"
 
 
 def test_rain_on_its_own_grid_needs_a_declared_resampling(assaba, tmp_path):

@@ -11,6 +11,8 @@ from sinks.legends.legend import land_classes
 
 Say = Callable[..., str]
 Name = Callable[[str], str]
+MOST_LINES = 60
+"""Lines on the weather part; the table has all."""
 FRAMES = ("activity_fire", "removals", "nep_check", "grass_weather")
 """Tables that the sentences are made from, as far as a run has them."""
 
@@ -66,7 +68,7 @@ def _weather(table: pd.DataFrame | None, say: Say, name: Name, language: Languag
         return []
     classes = land_classes().set_index("land_class")[f"name_{language}"].to_dict()
     out = [f"- {say('weather_about')}"]
-    for row in table.itertuples():
+    for row in table.head(MOST_LINES).itertuples():
         said: dict[str, Any] = {"zone": name(row.zone), "land": classes[row.land_class], "span": f"{row.year_from}–{row.year}", "years": row.years or "-"}
         if row.value_flag != "V":
             out.append("  - " + say("weather_not", **said, n=row.years_n))
@@ -75,7 +77,7 @@ def _weather(table: pd.DataFrame | None, say: Say, name: Name, language: Languag
             "weather", **said, change=_number(row.change), weather=_number(row.weather), low=_number(row.low_weather), high=_number(row.high_weather),
             rest=_number(row.rest), rest_low=_number(row.low_rest), rest_high=_number(row.high_rest), n=row.years_n, r2=_number(row.r2, 2),
         ))  # fmt: skip
-    return out
+    return [*out, "  - " + say("weather_more", n=len(table) - MOST_LINES)] if len(table) > MOST_LINES else out
 
 
 def _number(value: float, decimals: int | None = None) -> str:
