@@ -10,7 +10,7 @@ from aoi.texts import text
 from sinks.assessment.explain import as_data, explain_offset
 from sinks.assessment.explain import as_lines as as_steps
 from sinks.explain import Asked, as_lines, explain
-from sinks.tables import ECOSYSTEMS, POOLS
+from sinks.tables import APPROACHES, ECOSYSTEMS, POOLS
 
 APPROACHES = ("stock_difference", "gain_loss", "rate", "nep_check")
 
