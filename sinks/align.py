@@ -33,10 +33,10 @@ RECORD = "aligned.json"
 JOURNAL = ".aligned.json"
 """What is finished so far; the record of it all is written at the end."""
 CODE = ("sinks/layers/layer.py", "sinks/layers/encoding.py", "sinks/layers/aligned_file.py", "aoi/grids.py")
-NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling")
+NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling", "preset", "stac", "collection", "asset", "datetime", "query")
 """Keys of a layer that the aligned files say themselves."""
-NOT_CARRIED = ("retrieval", "predictors")
-"""Sections that say how a layer is made: the run of the aligned files has it made already."""
+NOT_CARRIED = ("retrieval", "predictors", "network")
+"""Sections that say how a layer is made or where it comes from: the run of the aligned files has it already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,8 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
             hashes[source.label] = memory.sha256(source.label, source.path)
         except OSError as error:
             raise InputError(finding("E-FILE-02", source.label, reason=error.strerror or type(error).__name__)) from error
+        if source.sha256 and hashes[source.label] != source.sha256:
+            raise InputError(finding("E-NET-09", source.label))
         if progress is not None:
             progress(number + 1, len(setup.sources))
     memory.keep()
