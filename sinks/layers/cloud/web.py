@@ -323,6 +323,7 @@ class Web:
             yield piece
             if time.monotonic() > latest:
                 raise TimeoutError(f"< {SLOWEST} B/s")
+        answer.read()  # nothing is left: this ends the answer, and its connection can be used again
 
     def _connection(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
         """The connection of this thread to a host; proxies of the environment are not used."""
