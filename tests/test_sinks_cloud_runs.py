@@ -1,6 +1,5 @@
 """Runs from cloud catalogues: the same tables as from files, offline afterwards, and going on after any stop."""
 
-import csv
 import json
 import shutil
 from pathlib import Path
@@ -10,12 +9,11 @@ import broken
 import pytest
 import rasterio
 import shapely
-from catalogues import Server, item_of, serving
+from catalogues import item_of, serving
+from clouds import activity_in, activity_of, inputs, of_catalogue, stac_project, tables
 from rasterio.transform import Affine
 
 from sinks.layers.cloud import web
-
-BY_YEAR = ("land_cover", "aboveground_biomass")
 
 
 @pytest.fixture(autouse=True)
@@ -28,60 +26,6 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def server():
     with serving() as one:
         yield one
-
-
-def of_catalogue(config: dict[str, Any], server: Server, base: Path, **keys: Any) -> dict[str, Any]:
-    """The same run with the layers of a project from a catalogue: each file an item that begins in its year."""
-    layers = {}
-    for name, section in config["layers"].items():
-        years = [key for key in section if key.isdigit()]
-        for year in years:
-            for number, text in enumerate(section[year] if isinstance(section[year], list) else [section[year]]):
-                server.add(base / text, name, f"{year}-01-01T00:00:00Z", f"{name}_{year}_{number}", name=f"{name}/{Path(text).name}")
-        kept = {key: value for key, value in section.items() if key not in years}
-        layers[name] = {**kept, "stac": server.api, "collection": name, "asset": "data", **keys} if years else kept
-    return {**config, "layers": layers, "network": {"hosts": [server.host]}}
-
-
-def tables(out: Path) -> dict[str, bytes]:
-    """All tables but the list of inputs, which names where they came from; without the id of the run, which is a hash of that list too."""
-    run_id = json.loads((out / "run.json").read_text())["run_id"].encode()
-    paths = (path for path in sorted((out / "tables").glob("*.csv")) if path.name != "inputs.csv")
-    return {path.name: path.read_bytes().replace(run_id, b"-") for path in paths}
-
-
-def stac_project(folder: Path, server: Server, **keys: Any) -> broken.Project:
-    """The good project, its rasters in a catalogue and no longer on disk."""
-    project = broken.make_project(folder)
-    project.config = of_catalogue(project.config, server, folder, **keys)
-    for path in folder.glob("*.tif"):
-        path.unlink()
-    project.save()
-    return project
-
-
-ACTIVITY = ("activity_year.csv", "activity_pair.csv", "strata.csv", "zones.csv")
-
-
-def activity_of(project: broken.Project, fetched: bool = True) -> dict[str, bytes]:
-    """The activity tables of a project, whose files are fetched first."""
-    if fetched:
-        said = project.sinks("fetch", "--allow-network")
-        assert said.code == 0, said.err
-    said = project.sinks("tabulate", "--quiet")
-    assert said.code == 0, said.err
-    return {name: (project.out / "tables" / name).read_bytes() for name in ACTIVITY}
-
-
-def activity_in(found: dict[str, bytes]) -> dict[str, bytes]:
-    """The activity tables among all."""
-    return {name: found[name] for name in ACTIVITY}
-
-
-def inputs(project: broken.Project) -> list[dict[str, str]]:
-    """The rows of inputs.csv."""
-    with (project.out / "tables" / "inputs.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +140,9 @@ def test_items_outside_the_zones_and_of_other_properties_do_not_come(server, tmp
     low = json.loads(json.dumps(server.items[0]))
     low["id"], low["properties"]["rank"] = "low", 2
     before = json.loads(json.dumps(server.items[0]))  # begins the year before, and ends in this one
-    before["id"], before["properties"] = "before", {"datetime": None, "start_datetime": "2016-01-01T00:00:00Z", "end_datetime": "2017-01-01T00:00:00Z", "version": "2", "rank": 3}
+    before["id"] = "before"
+    times = {"datetime": None, "start_datetime": "2016-01-01T00:00:00Z", "end_datetime": "2017-01-01T00:00:00Z"}
+    before["properties"] = {**times, "version": "2", "rank": 3}
     beside = json.loads(json.dumps(server.items[0]))  # inside the box of the zones, but beside them
     beside.update(id="beside", geometry=json.loads(shapely.to_geojson(shapely.box(112.0, 43.9999, 112.8, 44.0))), bbox=[112.0, 43.9999, 112.8, 44.0])
     server.items += [far, old, low, before, beside]
@@ -210,7 +156,8 @@ def test_a_layer_that_never_changes_and_one_by_a_table_of_years(server, tmp_path
     land["datetime"] = {"2017": "2016-06/2017-06", "2020": "2020", "2023": "2023-01-01"}
     project.config["layers"]["aboveground_biomass"]["datetime"] = "2020"
     activity_of(project)
-    assert sorted((row["layer"], row["year"]) for row in inputs(project)) == [("aboveground_biomass", ""), ("land_cover", "2017"), ("land_cover", "2020"), ("land_cover", "2023")]
+    read = sorted((row["layer"], row["year"]) for row in inputs(project))
+    assert read == [("aboveground_biomass", ""), *(("land_cover", str(year)) for year in broken.DATES)]
 
 
 def test_several_dates_are_members_where_a_mean_is_wanted_and_refused_else(server, tmp_path):

@@ -140,11 +140,19 @@ class Stored:
             header = read_layout(lambda place, size: _read_at(file, place, size), self.header.stat().st_size)
         try:
             places = np.load(self.folder / "places.npy", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise LayoutError("places") from error
         if places.shape != (2, len(header.offsets)):
             raise LayoutError("places")
         return with_places(header, places)
+
+    def sound(self) -> bool:
+        """Whether the plan that is kept can be read."""
+        try:
+            self.layout()
+        except (LayoutError, OSError):
+            return False
+        return True
 
     def path(self, key: str) -> Path:
         """The file of a set of blocks."""

@@ -7,7 +7,7 @@ used: sizes, numbers, texts, and every link.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -270,7 +270,7 @@ class Catalogue:
             Anything else (``E-STAC-08``, ``E-PATH-..``).
         """
         if not href or len(href) > 4096 or "/vsi" in href.lower() or (beside.address and beside.file is None and href.startswith("\\")):
-            raise InputError(finding("E-STAC-08", where, href=without_secrets(href)[:120]))
+            raise InputError(finding("E-STAC-08", where, href=without_secrets(href)[:120] or "-"))
         if href.lower().startswith(_ADDRESS):
             return Place(href)
         if urlsplit(href).scheme and "://" in href:
@@ -278,7 +278,10 @@ class Catalogue:
         if beside.address and beside.file is None:
             return Place(urljoin(beside.address, href))
         folder = beside.file.parent if beside.file is not None else self._base
-        path = guarded_path(href if Path(href).is_absolute() else str(folder / href), base=self._base, roots=self._roots, where=where)
+        try:
+            path = guarded_path(href if Path(href).is_absolute() else str(folder / href), base=self._base, roots=self._roots, where=where)
+        except InputError as error:
+            raise InputError([replace(one, values={"path": _shown(href)}) for one in error.findings]) from error
         return Place(_label_of(path, self._base, self._roots), path)
 
     # -- items -----------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def signing(web: Web, services: dict[str, str], where: str) -> Callable[[str], s
     """How links of hosts with a signing service are signed: the service answers JSON with ``href``."""
 
     def signed(href: str) -> str:
-        service = services.get(urlsplit(href).netloc.lower())
+        service = services.get(urlsplit(web.checked(href, where)).netloc)
         if service is None:
             return href
         try:
@@ -107,8 +107,9 @@ class Fetcher:
             The file became another one while its plan was read.
         """
         kept = stored.kept()
-        if kept is not None:
+        if kept is not None and stored.sound():
             return kept, []
+        stored.forget()
         label = stored.item.label
         for _ in range(MOST_RENEWALS):
             used = link.href()
@@ -129,13 +130,15 @@ class Fetcher:
 
     def _planned(self, stored: Stored, href: str, label: str) -> tuple[Kept, list[Finding]]:
         try:
-            head, version = self.web.part(href, label, 0, FIRST)
+            try:
+                head, version = self.web.part(href, label, 0, FIRST)
+            except NoRanges:
+                version = self._whole(stored, href, label)
+                return stored.keep_plan(_layout_of(stored), href, version, ranges=False), [finding("N-NET-13", label, bytes=version.length)]
             layout = read_layout(self._reader(href, label, head, version), version.length)
             return stored.keep_plan(layout, href, version, ranges=True), []
-        except NoRanges:
-            version = self._whole(stored, href, label)
-            return stored.keep_plan(_layout_of(stored), href, version, ranges=False), [finding("N-NET-13", label, bytes=version.length)]
         except LayoutError as error:
+            stored.forget()
             raise InputError(finding("E-STAC-10", label, reason=str(error))) from error
 
     def _whole(self, stored: Stored, href: str, label: str) -> Version:
