@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from aoi.findings import Finding, InputError, finding
 from aoi.settings import Section, finding_of, parse_toml
 from aoi.table import decode
+from sinks.presets import with_presets
 from sinks.tables import POOLS, STRATUM_NAMES
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
@@ -433,9 +434,9 @@ def read_config(path: Path) -> tuple[Config, list[Finding]]:
         layers without unit, basis, legend or the years of the run.
     """
     text, encoding = decode(path, path.name)
-    config = parse_config(parse_toml(text, path.name), path.name)
-    notes = [] if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding)]
-    return config, notes
+    raw, notes = with_presets(parse_toml(text, path.name), path.name)
+    config = parse_config(raw, path.name)
+    return config, notes if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding), *notes]
 
 
 def read_policy(path: Path, where: str) -> PolicySection:

@@ -26,7 +26,7 @@ OUTSIDE_WORLD = {
 IN_ORDER = (
     ("sinks/equations", ("sinks.equations", "sinks.units")),
     ("sinks/factors", ("sinks.factors", "sinks.tables", "aoi")),
-    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
+    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.presets", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
     ("sinks/tabulate", ("sinks.tabulate", "sinks.layers", "sinks.config", "sinks.tables", "sinks.errors", "aoi")),
 )
 """What a floor of ``sinks`` may import, lowest first."""

@@ -22,6 +22,7 @@ from sinks.layers.cloud.needed import wanted_blocks
 from sinks.layers.cloud.request import Request, requests_of
 from sinks.layers.layer import Kind, Layer, RasterFile, Stack
 from sinks.layers.raster import Header, read_header
+from sinks.presets import check_encoding
 from sinks.units import C_TO_CO2, DENSITY_UNITS, VOLUME_DENSITY_UNIT, to_tonnes_per_hectare
 
 CLASS_RESAMPLING = ("nearest", "mode")
@@ -123,7 +124,7 @@ def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -
             place = f"layers.{name}" + ("" if year is None else f".{year}")
             for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
                 try:
-                    header = read_header(path, label)
+                    header = _header(path, layer, label)
                     grid = _grid(header, layer, label)
                 except InputError as error:
                     found += error.findings
@@ -168,7 +169,7 @@ def _of_items(request: Request, section: LayerSection, shelf: Shelf) -> list[Sou
             missing.append(item.id)
             continue
         try:
-            header = read_header(path, item.label)
+            header = _header(path, section, item.label)
             grid = _grid(header, section, item.label)
         except InputError as error:
             found += error.findings
@@ -276,6 +277,15 @@ def _matching(folder: Path, label: str, pattern: str) -> list[str]:
         return []
     except OSError as error:
         raise InputError(finding("E-FILE-02", label, reason=error.strerror or type(error).__name__)) from error
+
+
+def _header(path: Path, layer: LayerSection, label: str) -> Header:
+    """The header of a file of a layer; one that has not the encoding of its product is refused."""
+    header = read_header(path, label)
+    wrong = check_encoding(layer.preset, layer.scale, header.dtype, label) if layer.preset is not None else []
+    if wrong:
+        raise InputError(wrong)
+    return header
 
 
 def _grid(header: Header, layer: LayerSection, label: str) -> Grid:
