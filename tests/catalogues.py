@@ -6,6 +6,7 @@ from the program under test.
 
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -339,6 +340,14 @@ def slow(seconds: float) -> Callable[[Handler], bool]:
         return False
 
     return act
+
+
+def dead(handler: Handler) -> bool:
+    """The line is cut: no answer at all."""
+    handler.close_connection = True
+    with suppress(OSError):
+        handler.connection.shutdown(socket.SHUT_RDWR)
+    return True
 
 
 def cut(handler: Handler) -> bool:
