@@ -145,6 +145,9 @@ def test_items_outside_the_zones_and_of_other_properties_do_not_come(server, tmp
     before["properties"] = {**times, "version": "2", "rank": 3}
     beside = json.loads(json.dumps(server.items[0]))  # inside the box of the zones, but beside them
     beside.update(id="beside", geometry=json.loads(shapely.to_geojson(shapely.box(112.0, 43.9999, 112.8, 44.0))), bbox=[112.0, 43.9999, 112.8, 44.0])
+    for other in (far, old, low, before, beside):  # would change the tables: they stand first among the files of a mosaic
+        other["assets"]["data"]["href"] = "/data/land_cover/land_2023.tif"
+        other["id"] = f"a {other['id']}"
     server.items += [far, old, low, before, beside]
     assert activity_of(project) == activity_in(from_files)
 
