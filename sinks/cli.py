@@ -20,6 +20,7 @@ VERBS = {
     "check": "sinks.commands.check",
     "fetch": "sinks.commands.fetch",
     "align": "sinks.commands.align",
+    "template": "sinks.commands.template",
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",
