@@ -162,6 +162,13 @@ def test_rasters_have_one_opener():
     }
 
 
+def test_one_module_speaks_to_the_network():
+    """http, ssl, sockets and what fetches by itself stand in ``sinks/layers/cloud/web.py`` alone; a lock asks for the name of its host."""
+    speaks = ("http", "ssl", "socket", "ftplib", "smtplib", "urllib.request", "requests", "urllib3", "httpx", "aiohttp", "pystac_client", "fsspec")
+    found = {path for path in modules() for name, _ in imports(modules()[path], path) if allowed(name, speaks)}
+    assert found == {"sinks/layers/cloud/web.py", "sinks/provenance.py"}
+
+
 def test_no_module_sets_up_logging():
     """Importing the program configures nothing; the journal of a run is a table of its own."""
     assert [path for path in modules() for name, _ in imports(modules()[path], path) if name.split(".")[0] == "logging"] == []
