@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import broken
 import pytest
 from catalogues import item_of
-from landscapes import toml
 
 from aoi.findings import InputError
 from sinks.config import read_config
@@ -21,7 +20,7 @@ def read(tmp_path, network: dict | None = None, **land_cover):
         "layers": {"land_cover": {"legend": "clcd", **land_cover}}, "network": network or {},
     }  # fmt: skip
     path = tmp_path / "run.toml"
-    path.write_text(toml(config), encoding="utf-8")
+    path.write_text(broken.toml(config), encoding="utf-8")
     return read_config(path)[0]
 
 

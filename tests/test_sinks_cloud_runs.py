@@ -172,6 +172,9 @@ def test_several_dates_are_members_where_a_mean_is_wanted_and_refused_else(serve
     said = project.sinks("fetch", "--allow-network", "--json")
     assert said.code == 2
     assert said.ids == ["E-STAC-04"]
+    project.config["layers"]["aboveground_biomass"]["datetime"] = "2017"  # no year of its own: as little a mosaic of two dates
+    assert project.sinks("fetch", "--allow-network", "--json").ids == ["E-STAC-04"]
+    del project.config["layers"]["aboveground_biomass"]["datetime"]
     project.config["layers"]["aboveground_biomass"]["files_mean"] = True
     activity_of(project)
     assert len([row for row in inputs(project) if row["layer"] == "aboveground_biomass"]) == 4

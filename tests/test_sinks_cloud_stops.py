@@ -1,5 +1,6 @@
 """Stops in the middle, files that change, caches that are damaged: what came is kept, what is wrong is fetched anew, the bytes are the same."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 from catalogues import Server, cut, serving, slow, status, then
 from clouds import activity_in, activity_of, cached, stac_project, with_results
 
+from sinks.estimation.retrieval import retrieval_of
 from sinks.layers.cloud import remote, web
+from sinks.provenance import locked
 
 LAND_2020 = "/data/land_cover/land_2020.tif"
 
@@ -196,3 +199,46 @@ def test_threads_and_requests_leave_the_same_bytes(server, tmp_path, monkeypatch
     (other.folder / "zones.gpkg").write_bytes((one.folder / "zones.gpkg").read_bytes())
     assert other.sinks("fetch", "--allow-network").code == 0
     assert cached(one) == cached(other)
+
+
+def test_a_full_disk_ends_the_fetch_and_it_goes_on(server, tmp_path, from_files, monkeypatch):
+    """The disk takes no more blocks, then no more files: exit 3, no traceback, no half file; with room again it goes on."""
+    project = stac_project(tmp_path / "p", server)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for name in ("sinks.layers.cloud.remote.part_record", "sinks.layers.cloud.cache.write_tiff"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, full)
+            said = project.sinks("fetch", "--allow-network", "--json")
+        assert (said.code, said.ids) == (3, ["E-RUN-03"])
+        assert not list((project.folder / ".sinks-cache").rglob("*.new"))
+    assert activity_of(project) == activity_in(from_files)
+
+
+def test_two_fetches_at_once_are_one_after_the_other(server, tmp_path):
+    """A cache that another process holds is left alone."""
+    project = stac_project(tmp_path / "p", server)
+    cache = project.folder / ".sinks-cache"
+    cache.mkdir()
+    with locked(cache):
+        assert project.sinks("fetch", "--allow-network", "--json").ids == ["E-RUN-01"]
+    assert project.sinks("fetch", "--allow-network").code == 0
+
+
+def test_predictors_of_a_retrieval_come_too(server, tmp_path):
+    """[predictors] of a catalogue: fetched with the rest, at the dates of the run and of the plots, and read without a network."""
+    project = stac_project(tmp_path / "p", server)
+    layers = project.config["layers"]
+    project.config["predictors"] = {"height": {**{key: layers["aboveground_biomass"][key] for key in ("stac", "collection", "asset")}}}
+    layers["aboveground_biomass"] = {**{str(year): f"made/agb_{year}.tif" for year in broken.DATES}, "unit": "t ha-1", "basis": "dry_matter"}
+    project.config["plots"] = {"file": "plots.csv", "year": 2020, "unit": "t ha-1", "basis": "dry_matter"}
+    project.config["retrieval"] = {"model": "linear"}
+    project.save()
+    assert project.sinks("fetch", "--allow-network").code == 0
+    assert len(cached(project)) == 6
+    server.stop()
+    retrieval = retrieval_of(project.file)
+    assert [(one.layer, one.year) for one in retrieval.sources if one.layer == "height"] == [("height", year) for year in broken.DATES]
+    assert all(file.path.endswith(".tif") and "header" not in file.path for file in next(iter(retrieval.stack.layer("height").members(2020))))

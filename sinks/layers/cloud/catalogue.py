@@ -132,7 +132,7 @@ class Catalogue:
                 )
             )
         dates = sorted({one.begins for one in items})
-        if request.one_date and len(dates) > 1 and request.year is not None:
+        if request.one_date and len(dates) > 1:
             raise InputError(finding("E-STAC-04", request.where, dates=", ".join(date[:10] for date in dates[:6]), n=len(dates)))
         return items
 
