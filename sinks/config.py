@@ -122,6 +122,8 @@ class GridSection(Section):
 Host = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")]
 """A host name in small letters or an address, with a port where it is not that of its scheme."""
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+YearKey = Annotated[str, Field(pattern="^[0-9]{4}$")]
+BandNumber = Annotated[int, Field(ge=1)]
 YEAR_FIELD = "{year}"
 """What stands for the year in a datetime."""
 
@@ -174,7 +176,8 @@ class LayerSection(BaseModel):
     stac: Text | None = None
     collection: Text | None = None
     asset: Text | None = None
-    datetime: Text | dict[Annotated[str, Field(pattern="^[0-9]{4}$")], Text] | None = None
+    band: BandNumber | dict[YearKey, BandNumber] | None = None
+    datetime: Text | dict[YearKey, Text] | None = None
     query: dict[Text, Any] | None = None
 
     @model_validator(mode="after")
@@ -183,6 +186,8 @@ class LayerSection(BaseModel):
             raise ValueError("stac_missing")
         if self.stac is not None and self.asset is None:
             raise ValueError("stac_asset")
+        if self.undated and isinstance(self.band, dict):
+            raise ValueError("band_undated:band")
         return self
 
     @model_validator(mode="after")
@@ -208,10 +213,14 @@ class LayerSection(BaseModel):
 
     def lacks(self, dates: Sequence[int]) -> list[int]:
         """The dates for which the layer names neither files nor items."""
+        without_band = [year for year in dates if isinstance(self.band, dict) and str(year) not in self.band]
         if self.undated or (self.stac is not None and not isinstance(self.datetime, dict)):
-            return []
-        years = {int(key) for key in (self.datetime if isinstance(self.datetime, dict) else self.model_extra or {})}
-        return [year for year in dates if year not in years]
+            return without_band
+        return sorted({year for year in dates if year not in self.years} | set(without_band))
+
+    def band_of(self, year: int | None) -> int | None:
+        """The band that holds a date; None where nothing is said."""
+        return self.band.get(str(year)) if isinstance(self.band, dict) else self.band
 
     @property
     def years(self) -> list[int]:

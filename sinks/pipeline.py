@@ -328,7 +328,13 @@ def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
             "name": layer.name, "kind": layer.kind, "missing": layer.missing_codes, "valid": layer.valid if layer.valid_declared else None,
             "resampling": layer.resampling,
             "files": [
-                [str(year), [[[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in member] for member in members]]
+                [
+                    str(year),
+                    [
+                        [[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs, file.band] for file in member]
+                        for member in members
+                    ],
+                ]
                 for year, members in layer.dates
             ],
         }

@@ -50,6 +50,7 @@ class Source:
     path: Path
     header: Header
     grid: Grid
+    band: int = 1
     origin: str = ""
     stored: Stored | None = None
     sha256: str = ""
@@ -123,14 +124,18 @@ def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -
                 continue
             place = f"layers.{name}" + ("" if year is None else f".{year}")
             for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
+                band = layer.band_of(year)
+                label = label if band is None else f"{label}#{band}"
                 try:
-                    header = _header(path, layer, label)
+                    header = _header(path, layer, label, band)
                     grid = _grid(header, layer, label)
                 except InputError as error:
                     found += error.findings
                     continue
                 sources.append(
-                    Source(layer=name, year=year, member=number if layer.files_mean else 0, label=label, path=path, header=header, grid=grid)
+                    Source(
+                        layer=name, year=year, member=number if layer.files_mean else 0, label=label, path=path, header=header, grid=grid, band=band or 1
+                    )
                 )
     if shelf is not None:
         sources += _catalogued(config, shelf, found)
@@ -165,12 +170,14 @@ def _of_items(request: Request, section: LayerSection, shelf: Shelf) -> list[Sou
         stored = shelf.stored(item)
         kept = stored.kept() if stored is not None else None
         path = item.local if stored is None else stored.header
+        band = section.band_of(request.year)
+        label = item.label if band is None else f"{item.label}#{band}"
         if path is None or (stored is not None and kept is None):
             missing.append(item.id)
             continue
         try:
-            header = _header(path, section, item.label)
-            grid = _grid(header, section, item.label)
+            header = _header(path, section, label, band)
+            grid = _grid(header, section, label)
         except InputError as error:
             found += error.findings
             continue
@@ -178,7 +185,7 @@ def _of_items(request: Request, section: LayerSection, shelf: Shelf) -> list[Sou
         origin = "" if kept is None else " ".join(one for one in (kept.href, kept.version.etag or kept.version.modified) if one)
         out.append(
             Source(
-                layer=request.layer, year=request.year, member=member, label=item.label, path=path, header=header, grid=grid,
+                layer=request.layer, year=request.year, member=member, label=label, path=path, header=header, grid=grid, band=band or 1,
                 origin=origin, stored=stored,
             )
         )
@@ -279,9 +286,9 @@ def _matching(folder: Path, label: str, pattern: str) -> list[str]:
         raise InputError(finding("E-FILE-02", label, reason=error.strerror or type(error).__name__)) from error
 
 
-def _header(path: Path, layer: LayerSection, label: str) -> Header:
+def _header(path: Path, layer: LayerSection, label: str, band: int | None) -> Header:
     """The header of a file of a layer; one that has not the encoding of its product is refused."""
-    header = read_header(path, label)
+    header = read_header(path, label, band)
     wrong = check_encoding(layer.preset, layer.scale, header.dtype, label) if layer.preset is not None else []
     if wrong:
         raise InputError(wrong)
@@ -458,7 +465,7 @@ def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str)
         source_crs=source.grid.crs, nodata=source.header.nodata if section.nodata is None else section.nodata,
         scale=source.header.scale if section.scale is None else section.scale,
         add=source.header.offset if section.offset is None else section.offset, sha256=sha256,
-        striped=source.header.striped,
+        striped=source.header.striped, band=source.band,
     )  # fmt: skip
     return file, found
 
