@@ -12,8 +12,6 @@ from sinks.assessment.explain import as_lines as as_steps
 from sinks.explain import Asked, as_lines, explain
 from sinks.tables import APPROACHES, ECOSYSTEMS, POOLS
 
-APPROACHES = ("stock_difference", "gain_loss", "rate", "nep_check")
-
 
 @click.command(help=text("help.explain"))
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
