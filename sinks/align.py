@@ -34,10 +34,10 @@ RECORD = "aligned.json"
 JOURNAL = ".aligned.json"
 """What is finished so far; the record of it all is written at the end."""
 CODE = ("sinks/layers/layer.py", "sinks/layers/encoding.py", "sinks/layers/aligned_file.py", "aoi/grids.py")
-NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling")
+NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling", "preset", "band", "stac", "collection", "asset", "datetime", "query")
 """Keys of a layer that the aligned files say themselves."""
-NOT_CARRIED = ("retrieval", "predictors")
-"""Sections that say how a layer is made: the run of the aligned files has it made already."""
+NOT_CARRIED = ("retrieval", "predictors", "network")
+"""Sections that say how a layer is made or where it comes from: the run of the aligned files has it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Preparation:
         encoding = encoding_of(layer, files, [headers[file.label].header.dtype for file in files], self._largest_code(layer), self.as_float)
         parts = [layer.name, *([] if year is None else [str(year)]), *([] if member is None else [str(member + 1)])]
         sources = tuple({"file": file.label, "sha256": self.hashes[file.label], "bytes": headers[file.label].path.stat().st_size} for file in files)
-        read = [[self.hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in files]
+        read = [[self.hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs, file.band] for file in files]
         valid = layer.valid if layer.valid_declared else None
         made_from = {
             "code": code_hash(*CODE), "grid": asdict(replace(self.setup.grid, cell_area="true")), "tiles": self.tiles, "files": read,

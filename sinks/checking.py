@@ -118,6 +118,8 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
             hashes[source.label] = memory.sha256(source.label, source.path)
         except OSError as error:
             raise InputError(finding("E-FILE-02", source.label, reason=error.strerror or type(error).__name__)) from error
+        if source.sha256 and hashes[source.label] != source.sha256:
+            raise InputError(finding("E-NET-09", source.label))
         if progress is not None:
             progress(number + 1, len(setup.sources))
     memory.keep()
@@ -128,7 +130,8 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
 def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:
     """Files of a layer that are copies of another year's."""
     found = []
-    for first, last, shared, alike in shared_by_years(setup.sources, layer, hashes):
+    contents = {source.label: f"{hashes[source.label]}#{source.band}" for source in setup.sources}
+    for first, last, shared, alike in shared_by_years(setup.sources, layer, contents):
         copies = [f"{one} = {other}" for one, other in shared if one != other]
         if copies:
             found.append(finding("E-YEAR-02" if alike else "W-YEAR-03", f"layers.{layer}", file=", ".join(copies), years=f"{first}, {last}"))

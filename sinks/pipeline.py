@@ -428,7 +428,13 @@ def _stack_key(setup: Setup, stack: Stack, hashes: Mapping[str, str]) -> dict[st
             "name": layer.name, "kind": layer.kind, "missing": layer.missing_codes, "valid": layer.valid if layer.valid_declared else None,
             "resampling": layer.resampling,
             "files": [
-                [str(year), [[[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in member] for member in members]]
+                [
+                    str(year),
+                    [
+                        [[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs, file.band] for file in member]
+                        for member in members
+                    ],
+                ]
                 for year, members in layer.dates
             ],
         }
@@ -452,11 +458,10 @@ def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
             for file in (one for member in members for one in member):
                 how = "direct" if file.offset is not None else f"warped: {layer.resampling}"
                 source = next(one for one in setup.sources if one.label == file.label)
-                rows.append(
-                    {"file": file.label, "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
-                )
+                said = {"sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how, "source": source.origin}
+                rows.append({"file": file.label, "layer": layer.name, "year": year, **said})
                 rows += [
-                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how}
+                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how, "source": ""}
                     for one in ancestors(source)
                 ]
     return pd.DataFrame(rows).drop_duplicates(["file", "layer"])

@@ -26,7 +26,9 @@ from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
 from sinks.layers.annual import annual_stack, dated_only, find_annual_sources
-from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid
+from sinks.layers.cloud.local import shelf_of
+from sinks.layers.cloud.request import Footprint
+from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid, with_blocks
 from sinks.layers.layer import Stack
 from sinks.legends.legend import (
     BUILTIN,
@@ -128,9 +130,10 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     folders = folders_of(config, base, roots)
     gathered = _Gathered(found)
     out = out or gathered.take(lambda: _output(config, folders), None)
-    zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
+    zone_sets, parcels = gathered.take(lambda: read_zone_sets(config, folders), (None, None))
+    shelf = None if zone_sets is None else shelf_of(config, Footprint(zone_sets[0]), folders.base, folders.roots)
     dated = dated_only(config)
-    sources = gathered.take(lambda: find_sources(dated, folders), None) or []
+    sources = gathered.take(lambda: find_sources(dated, folders, shelf), None) or []
     of_years = gathered.take(lambda: find_annual_sources(config, folders), None) or []
     gathered.add(check_units(config))
     legends = gathered.take(lambda: _legends(config, folders), None)
@@ -150,6 +153,11 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     stack = gathered.take(lambda: build_stack(dated, sources, grid, {}, missing_codes), None)
     annual = gathered.take(lambda: annual_stack(config, of_years, grid), None) if of_years else None
     gathered.stop()
+    if any(source.stored is not None for source in sources):
+        *placed, lacking = with_blocks(sources, stack, tuple(Coverage.of(zone_sets, grid, config.zones.rule).tiles()))
+        sources, stack = placed
+        gathered.add(lacking)
+        gathered.stop()
     plan = _plan(config, stack, factors)
     gathered.add(check_years(config, annual, plan.intervals))
     gathered.add(_check_change(config))
@@ -210,6 +218,7 @@ def _output(config: Config, folders: Folders) -> tuple[Path, list[Finding]]:
 def _files_read(config: Config) -> list[tuple[str, str]]:
     """Every path of a configuration, and where it stands."""
     files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
+    files += [(layer.stac, f"layers.{name}.stac") for name, layer in config.layers.items() if layer.stac and "://" not in layer.stac]
     files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
     files += [(layer.members, f"layers.{name}.members") for name, layer in config.layers.items() if layer.members]
     if config.accuracy is not None:
@@ -226,7 +235,14 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 
-def _zones(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
+def read_zone_sets(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
+    """The zones of a run, and its parcels crossed with them.
+
+    Raises
+    ------
+    InputError
+        They cannot be read.
+    """
     section = config.zones
     found: list[Finding] = []
     if section.builtin:
@@ -370,7 +386,7 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
         if name not in DEFAULT_ECOSYSTEMS:
             continue
         per = to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
-        out[name] = ValueUnit(tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0)
+        out[name] = ValueUnit(tonnes_per_ha=per, basis=section.basis or "", dated=not section.undated, depth_cm=section.depth_cm or 0)
     return out
 
 

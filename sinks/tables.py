@@ -436,6 +436,7 @@ INPUTS = Table(
         _text("sha256", "哈希", "SHA-256"),
         _integer("bytes", "字节数", "Bytes"),
         _text("how", "对齐方式", "How it was brought to the grid"),
+        _text("source", "出处", "Address and version of a file of the network", optional=True),
     ),
 )  # fmt: skip
 

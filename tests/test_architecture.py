@@ -26,7 +26,7 @@ OUTSIDE_WORLD = {
 IN_ORDER = (
     ("sinks/equations", ("sinks.equations", "sinks.units")),
     ("sinks/factors", ("sinks.factors", "sinks.tables", "aoi")),
-    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
+    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.presets", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
     ("sinks/tabulate", ("sinks.tabulate", "sinks.layers", "sinks.config", "sinks.tables", "sinks.errors", "aoi")),
 )
 """What a floor of ``sinks`` may import, lowest first."""
@@ -160,6 +160,13 @@ def test_rasters_have_one_opener():
         "sinks/demo/rasters.py",
         "sinks/demo/cut.py",
     }
+
+
+def test_one_module_speaks_to_the_network():
+    """http, ssl, sockets and what fetches by itself stand in ``sinks/layers/cloud/web.py`` alone; a lock asks for the name of its host."""
+    speaks = ("http", "ssl", "socket", "ftplib", "smtplib", "urllib.request", "requests", "urllib3", "httpx", "aiohttp", "pystac_client", "fsspec")
+    found = {path for path in modules() for name, _ in imports(modules()[path], path) if allowed(name, speaks)}
+    assert found == {"sinks/layers/cloud/web.py", "sinks/provenance.py"}
 
 
 def test_no_module_sets_up_logging():
