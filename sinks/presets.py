@@ -25,6 +25,7 @@ _TYPES: Mapping[str, Callable[[str], Any]] = {
     "query": json.loads,
     "legend": str,
     "change": str,
+    "encoding": str,
     "unit": str,
     "basis": str,
     "scale": float,
