@@ -73,6 +73,8 @@ def test_without_the_network_what_is_missing_is_named(server, tmp_path):
     assert server.seen == []
     assert project.sinks("fetch", "--json").ids == ["E-STAC-01"] * 6
     assert project.sinks("check", "--json").ids == ["E-STAC-01"] * 6
+    assert project.sinks("run", "--dry-run", "--allow-network", "--json").ids == ["E-STAC-01"] * 6
+    assert server.seen == []
 
 
 def test_run_and_check_fetch_what_is_missing_first(server, tmp_path, from_files):
