@@ -19,6 +19,7 @@ from aoi.findings import InputError, finding, stop_on_errors
 from aoi.grids import Grid
 from aoi.table import replace_file
 from sinks.checking import hash_inputs
+from sinks.config import ANNUAL_LAYERS, LayerSection
 from sinks.layers.aligned_file import AlignedFile, EncodedTile
 from sinks.layers.encoding import Encoding, encoding_of
 from sinks.layers.layer import Layer, RasterFile, Stack
@@ -287,7 +288,7 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     if setup.config.grid.cell_area != "true":
         config["grid"] = {"cell_area": setup.config.grid.cell_area}
     crs = {} if _grid_of(work) == replace(setup.grid, cell_area="true") else {"crs": setup.grid.crs}
-    config["layers"] = {name: {**_layer_keys(work, name, place), **crs} for name in setup.config.layers}
+    config["layers"] = {name: {**_layer_keys(work, name, place), **(crs if name not in ANNUAL_LAYERS else {})} for name in setup.config.layers}
     for name in NOT_CARRIED:
         config.pop(name, None)
     for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions", "control_areas", "events"):
@@ -306,6 +307,8 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
 def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any]:
     """The section of a layer: what its numbers mean, and its aligned files."""
     section = work.setup.config.layers[name]
+    if name in ANNUAL_LAYERS:
+        return _as_given(section, place)
     declared = set(type(section).model_fields) - set(NOT_ALIGNED)
     keys = {key: value for key, value in section.model_dump(mode="json", exclude_unset=True).items() if key in declared and value is not None}
     if keys.get("legend", "").lower().endswith(".csv"):
@@ -317,6 +320,13 @@ def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any
             names = [target.name for target in targets]
             keys["file" if year is None else str(year)] = names if len(names) > 1 else names[0]
     return keys
+
+
+def _as_given(section: LayerSection, place: "_Placed") -> dict[str, Any]:
+    """The section of an annual layer, which is not aligned: its own files, as the folder of the aligned files sees them."""
+    keys = section.model_dump(mode="json", exclude_unset=True)
+    years = {str(year): [place.of(text) for text in texts] for year, texts in section.files.items()}
+    return {**keys, **{year: texts[0] if len(texts) == 1 else texts for year, texts in years.items()}}
 
 
 def _grid_of(work: Preparation) -> Grid:

@@ -10,7 +10,7 @@ import pandas as pd
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
-from sinks.config import LAND_COVER
+from sinks.config import BURNED_AREA, LAND_COVER
 from sinks.layers.inputs import shared_by_years
 from sinks.layers.layer import RasterFile
 from sinks.layers.raster import Header
@@ -110,7 +110,7 @@ def _layout(header: Header, file: RasterFile, grid: Grid, resampling: str) -> li
 
 
 def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:
-    """SHA-256 of every raster by label; two years of a layer with equal files are an error, with some equal files a warning."""
+    """SHA-256 of every raster by label; two years of a layer with equal files are an error (but of fires: there may be none), with some a warning."""
     memory = HashMemory(setup.out / ".hashes.json")
     hashes: dict[str, str] = {}
     for number, source in enumerate(setup.sources):
@@ -123,7 +123,8 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
         if progress is not None:
             progress(number + 1, len(setup.sources))
     memory.keep()
-    return hashes, [one for layer in setup.stack.layers for one in _equal_years(setup, layer.name, hashes)]
+    annual = [layer for layer in (setup.annual.layers if setup.annual is not None else ()) if layer.name != BURNED_AREA]
+    return hashes, [one for layer in (*setup.stack.layers, *annual) for one in _equal_years(setup, layer.name, hashes)]
 
 
 def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:

@@ -17,6 +17,7 @@ from aoi.settings import Section, finding_of, parse_toml
 from aoi.table import decode
 from sinks.presets import with_presets
 from sinks.tables import POOLS, STRATUM_NAMES
+from sinks.units import DENSITY_UNITS
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
 Text = Annotated[str, Field(min_length=1)]
@@ -42,8 +43,18 @@ Date = Annotated[str, BeforeValidator(_iso_date)]
 
 LAND_COVER = "land_cover"
 NDVI = "ndvi"
-VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI, "burned_area")
+VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI)
 DENSITY_LAYERS = POOLS
+BURNED_AREA, NPP, GPP, GREENNESS, PRECIPITATION, TEMPERATURE = "burned_area", "npp", "gpp", "greenness", "precipitation", "temperature"
+ENCODINGS: Mapping[str, tuple[str, ...]] = {
+    BURNED_AREA: ("mcd64a1", "fraction", "binary"), NPP: ("annual",), GPP: ("annual",), GREENNESS: ("annual",),
+    PRECIPITATION: ("annual", "monthly"), TEMPERATURE: ("annual", "monthly"),
+}  # fmt: skip
+"""Annual layers, read in a pass of their own for any years, and how the files of a year may stand for it (DECISIONS 140)."""
+ANNUAL_LAYERS = tuple(ENCODINGS)
+SEVERAL = ("mcd64a1", "monthly")
+"""Encodings with several files a year, each for a part of it."""
+CLIMATE_UNITS = {PRECIPITATION: "mm", TEMPERATURE: "degC"}
 
 
 class Run(Section):
@@ -172,6 +183,7 @@ class LayerSection(BaseModel):
     valid: tuple[float, float] | None = None
     depth_cm: int | None = Field(default=None, gt=0)
     ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
+    encoding: Text | None = None
     preset: Text | None = None
     stac: Text | None = None
     collection: Text | None = None
@@ -245,7 +257,7 @@ class LayerSection(BaseModel):
         return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
 
 
-DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias")
+DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias", "encoding")
 """Keys of a layer that say what its numbers mean, and name no file."""
 
 
@@ -538,10 +550,15 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
     classes = {LAND_COVER, *config.strata.values()}
     if LAND_COVER not in config.layers:
         found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
-    used = {LAND_COVER, *VALUE_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
+    used = {LAND_COVER, *VALUE_LAYERS, *ANNUAL_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
     used |= {config.plots.layer} if config.plots is not None else set()
     for name, layer in config.layers.items():
         place = f"{where}: layers.{name}"
+        if name in ANNUAL_LAYERS:
+            found += _check_annual(name, layer, place)
+            continue
+        if layer.encoding is not None:
+            found.append(finding("E-ANNUAL-02", f"{place}.encoding", encoding=layer.encoding, known="-"))
         if name not in used:
             found.append(finding("E-CONF-13", place, name=name, known=", ".join(sorted(used))))
         if name in DENSITY_LAYERS and (layer.unit is None or layer.basis is None):
@@ -560,6 +577,26 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
     land_cover = config.layers.get(LAND_COVER)
     if land_cover is not None and land_cover.legend is None and config.densities is None:
         found.append(finding("E-LEGEND-10", f"{where}: layers.{LAND_COVER}"))
+    return found
+
+
+_NOT_ANNUAL = ("file", "files_mean", "legend", "change", "se", "epoch_bias", "members", "depth_cm", "ecosystems")
+"""Keys of a layer that an annual layer does not have."""
+
+
+def _check_annual(name: str, layer: LayerSection, place: str) -> list[Finding]:
+    """Keys, encoding and unit of a layer with values for any years."""
+    found = []
+    keys = [key for key in _NOT_ANNUAL if getattr(layer, key)]
+    if keys:
+        found.append(finding("E-ANNUAL-01", place, keys=", ".join(keys)))
+    known = ENCODINGS[name]
+    if layer.encoding not in (known if name == BURNED_AREA else (None, *known)):
+        found.append(finding("E-ANNUAL-02", f"{place}.encoding", encoding=layer.encoding or "-", known=", ".join(known)))
+    if name in CLIMATE_UNITS and layer.unit != CLIMATE_UNITS[name]:
+        found.append(finding("E-ANNUAL-03", f"{place}.unit", unit=layer.unit or "-", known=CLIMATE_UNITS[name]))
+    if name == NPP and (layer.unit not in DENSITY_UNITS or layer.basis != "carbon"):
+        found.append(finding("E-NEP-01", place, unit=layer.unit or "-", basis=layer.basis or "-", known=", ".join(DENSITY_UNITS)))
     return found
 
 

@@ -20,10 +20,12 @@ from aoi.parcels import Parcels, cross, read_parcels
 from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
+from sinks.annual import AnnualPlan, annual_plans, check_years
 from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
+from sinks.layers.annual import annual_stack, dated_only, find_annual_sources
 from sinks.layers.cloud.local import shelf_of
 from sinks.layers.cloud.request import Footprint
 from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid, with_blocks
@@ -94,6 +96,8 @@ class Setup:
     findings: tuple[Finding, ...] = ()
     product: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    annual: Stack | None = None
+    annual_plans: tuple[AnnualPlan, ...] = ()
 
     def coverage(self) -> Coverage:
         """The zones on the grid."""
@@ -128,7 +132,9 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     out = out or gathered.take(lambda: _output(config, folders), None)
     zone_sets, parcels = gathered.take(lambda: read_zone_sets(config, folders), (None, None))
     shelf = None if zone_sets is None else shelf_of(config, Footprint(zone_sets[0]), folders.base, folders.roots)
-    sources = gathered.take(lambda: find_sources(config, folders, shelf), None) or []
+    dated = dated_only(config)
+    sources = gathered.take(lambda: find_sources(dated, folders, shelf), None) or []
+    of_years = gathered.take(lambda: find_annual_sources(config, folders), None) or []
     gathered.add(check_units(config))
     legends = gathered.take(lambda: _legends(config, folders), None)
     strata = gathered.take(lambda: _stratum_values(config, folders), None)
@@ -144,7 +150,8 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
     gathered.stop()
     missing_codes = {LAND_COVER: tuple(sorted({code for legend in legends.values() if legend for code in legend.missing_codes}))}
-    stack = gathered.take(lambda: build_stack(config, sources, grid, {}, missing_codes), None)
+    stack = gathered.take(lambda: build_stack(dated, sources, grid, {}, missing_codes), None)
+    annual = gathered.take(lambda: annual_stack(config, of_years, grid), None) if of_years else None
     gathered.stop()
     if any(source.stored is not None for source in sources):
         *placed, lacking = with_blocks(sources, stack, tuple(Coverage.of(zone_sets, grid, config.zones.rule).tiles()))
@@ -152,15 +159,17 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
         gathered.add(lacking)
         gathered.stop()
     plan = _plan(config, stack, factors)
+    gathered.add(check_years(config, annual, plan.intervals))
     gathered.add(_check_change(config))
     gathered.add(check_uncertainty(config, grid, plan.lattice))
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
     return Setup(
-        config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
+        config=config, folders=folders, out=out, sources=(*sources, *of_years), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
+        policy=policy, findings=tuple(gathered.findings), product=_product(config), annual=annual,
+        annual_plans=annual_plans(config, annual, plan, legends, factors) if annual is not None else (),
         control_areas=controls, events=events,
-        policy=policy, findings=tuple(gathered.findings), product=_product(config),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import click
 
 from aoi.findings import InputError, errors
 from aoi.texts import text
+from sinks.annual_checks import check_years_inputs
 from sinks.assessment.stage import check_assessment
 from sinks.checking import check_inputs, layout_findings
 from sinks.cli import show_findings
@@ -24,7 +25,7 @@ def command(run_file: Path, roots: tuple[str, ...], deep: bool, allow_network: b
     setup = set_up(run_file, roots)
     found += [*setup.findings, *layout_findings(setup), *check_assessment(setup)]
     with progress(text("progress.check"), quiet or as_json) as show:
-        found += check_inputs(setup, deep=deep, progress=show)
+        found += [*check_inputs(setup, deep=deep, progress=show), *check_years_inputs(setup, deep=deep)]
     if errors(found):
         raise InputError(found)
     show_findings(found, as_json)
