@@ -119,7 +119,14 @@ class GridSection(Section):
 
 
 class LayerSection(BaseModel):
-    """One layer: its files by year, what its numbers mean, how they reach the grid."""
+    """One layer: its files by year, what its numbers mean, how they reach the grid.
+
+    Keys from ``layer`` to ``area_unit`` belong to files of polygons: the layer in the
+    file, the attribute column (one, or by year), the encoding of texts, attribute
+    values that are no data, what a number is of (a hectare, or the whole polygon),
+    and the column of official areas with its unit. ``biomass`` says how growing stock
+    becomes biomass.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -139,6 +146,15 @@ class LayerSection(BaseModel):
     members: Text | None = None
     valid: tuple[float, float] | None = None
     depth_cm: int | None = Field(default=None, gt=0)
+    layer: Text | None = None
+    field: Text | None = None
+    fields: dict[Annotated[str, Field(pattern="^[0-9]{4}$")], Text] | None = None
+    encoding: Text | None = None
+    ignore: tuple[Text | int | float, ...] = ()
+    per: Literal["ha", "polygon"] = "ha"
+    area_field: Text | None = None
+    area_unit: Literal["m2", "ha", "mu"] | None = None
+    biomass: Literal["bcef", "equation"] | None = None
     ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
 
     @model_validator(mode="after")
@@ -155,7 +171,13 @@ class LayerSection(BaseModel):
             raise ValueError("layer_years_or_file")
         if self.valid is not None and self.valid[0] > self.valid[1]:
             raise ValueError("valid_order")
+        if (self.area_field is None) != (self.area_unit is None) or (self.per == "polygon" and self.area_field is None):
+            raise ValueError("area_field_and_unit")
         return self
+
+    def field_of(self, year: int | None) -> str | None:
+        """The attribute column of a date, where the layer is one of polygons."""
+        return (self.fields or {}).get(str(year), self.field)
 
     @property
     def files(self) -> dict[int | None, tuple[str, ...]]:
@@ -402,6 +424,7 @@ _RULES = {
     "grid_crs_and_resolution": "E-CONF-09",
     "layer_years_or_file": "E-CONF-10",
     "valid_order": "E-CONF-11",
+    "area_field_and_unit": "E-TUBAN-01",
     "fixed_needs_percentage": "E-CONF-16",
     "assessed_not_ascending": "E-CONF-19",
     "closed_not_assessed": "E-CONF-17",
@@ -424,6 +447,8 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
             found.append(finding("E-UNIT-01", place, unit=layer.unit or "-", basis=layer.basis or "-"))
         if name == "growing_stock_volume" and layer.unit is None:
             found.append(finding("E-UNIT-01", place, unit="-", basis="-"))
+        if layer.biomass is not None and name != "growing_stock_volume":
+            found.append(finding("E-TUBAN-20", f"{place}.biomass"))
         if name == "soil_organic_carbon" and layer.depth_cm is None:
             found.append(finding("E-UNIT-02", place))
         if layer.files_mean and name in classes:

@@ -24,8 +24,21 @@ from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, r
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
-from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid
+from sinks.layers.inputs import (
+    Folders,
+    Source,
+    build_stack,
+    check_units,
+    find_sources,
+    find_vectors,
+    folders_of,
+    possible_range,
+    run_grid,
+    valid_range,
+    with_polygons,
+)
 from sinks.layers.layer import Stack
+from sinks.layers.vector import Meanings, VectorSource, is_vector, sets_of
 from sinks.legends.legend import (
     BUILTIN,
     LEGEND,
@@ -38,6 +51,7 @@ from sinks.legends.legend import (
     refinements,
     vegetation_types,
 )
+from sinks.legends.text_codes import TEXT_LEGEND, TEXT_NAMES, Codes, read_text_legend, read_text_names, texts_of
 from sinks.tables import CODE_NAMES, DENSITIES
 from sinks.tabulate.tile import Plan, ValueLayer
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
@@ -58,6 +72,8 @@ DENSITY_POOLS = {
 }  # fmt: skip
 OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps", "assessment", "scenarios", "report")
 """Folders of a run folder that a run writes."""
+LEAST_VOLUME = 1e-6
+"""Land with less growing stock carries none [m3 ha-1]: a bin of its own, because the intercept of a volume equation counts only where trees stand."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""
 FAR = 100
@@ -89,6 +105,12 @@ class Setup:
     findings: tuple[Finding, ...] = ()
     product: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    vectors: tuple[VectorSource, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Source | VectorSource, ...]:
+        """Every raster and every file of polygons."""
+        return (*self.sources, *self.vectors)
 
     def coverage(self) -> Coverage:
         """The zones on the grid."""
@@ -123,20 +145,24 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     out = out or gathered.take(lambda: _output(config, folders), None)
     zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
     sources = gathered.take(lambda: find_sources(config, folders), None) or []
+    vectors = gathered.take(lambda: find_vectors(config, folders), None) or []
     gathered.add(check_units(config))
-    legends = gathered.take(lambda: _legends(config, folders), None)
-    strata = gathered.take(lambda: _stratum_values(config, folders), None)
+    texts: dict[str, Codes] = {}
+    legends = gathered.take(lambda: _legends(config, folders, texts), None)
+    strata = gathered.take(lambda: _stratum_values(config, folders, texts), None)
     densities = gathered.take(lambda: _densities(config, folders), None)
     factors = gathered.take(lambda: _factors(config, folders), None)
     policy = gathered.take(lambda: (_policy(config, folders), []), None)
     reference = gathered.take(lambda: read_reference(config, folders), None)
     members = gathered.take(lambda: read_members(config, folders), None)
     gathered.stop()
-    grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
+    grid = gathered.take(lambda: (run_grid(config, sources, folders, vectors), []), None)
     gathered.stop()
     missing_codes = {LAND_COVER: tuple(sorted({code for legend in legends.values() if legend for code in legend.missing_codes}))}
     stack = gathered.take(lambda: build_stack(config, sources, grid, {}, missing_codes), None)
     gathered.stop()
+    ranges = {name: valid_range(name, config.layers[name]) for name in {source.layer for source in vectors}}
+    stack = with_polygons(stack, *sets_of(config, vectors, Meanings(codes=texts, valid=ranges)))
     plan = _plan(config, stack, factors)
     gathered.add(_check_change(config))
     gathered.add(check_uncertainty(config, grid, plan.lattice))
@@ -146,6 +172,7 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
         config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
         policy=policy, findings=tuple(gathered.findings), product=_product(config),
+        vectors=tuple(vectors),
     )  # fmt: skip
 
 
@@ -238,14 +265,24 @@ def _product(config: Config) -> str:
     return legend if legend in BUILTIN else ""
 
 
-def _legends(config: Config, folders: Folders) -> tuple[dict[int, Legend | None], list[Finding]]:
-    """The legend of every date; none where only a density table gives the classes a meaning."""
+def of_polygons(config: Config, layer: str) -> bool:
+    """Does a date of a layer come from survey polygons?"""
+    return any(is_vector(Path(text)) for texts in config.layers[layer].files.values() for text in texts)
+
+
+def _legends(config: Config, folders: Folders, texts: dict[str, Codes]) -> tuple[dict[int, Legend | None], list[Finding]]:
+    """The legend of every date; none where only a density table gives the classes a meaning. Codes that are texts go to ``texts``."""
     name = config.layers[LAND_COVER].legend
     if name is None:
         return dict.fromkeys(config.run.dates), [finding("W-LEGEND-12", "layers.land_cover.legend")]
     if name in BUILTIN or not name.lower().endswith(".csv"):
-        return dict.fromkeys(config.run.dates, builtin_legend(name)), []
+        builtin = builtin_legend(name)
+        texts[LAND_COVER] = texts_of(builtin)
+        return dict.fromkeys(config.run.dates, builtin), []
     path, label = folders.find(name, "layers.land_cover.legend")
+    if of_polygons(config, LAND_COVER):
+        legend, texts[LAND_COVER] = read_text_legend(path, label)
+        return dict.fromkeys(config.run.dates, legend), _notes(TEXT_LEGEND, path, label)
     return dict.fromkeys(config.run.dates, read_legend(path, label)), _notes(LEGEND, path, label)
 
 
@@ -256,8 +293,8 @@ def _notes(table: Table, path: Path, label: str) -> list[Finding]:
     return notes if encoding.startswith("utf-8") else [finding("N-CONF-01", label, encoding=encoding), *notes]
 
 
-def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[int, str]], list[Finding]]:
-    """Names of the codes of every stratum that factors or land classes speak of."""
+def _stratum_values(config: Config, folders: Folders, texts: dict[str, Codes]) -> tuple[dict[str, dict[int, str]], list[Finding]]:
+    """Names of the codes of every stratum that factors or land classes speak of. Codes that are texts go to ``texts``."""
     out: dict[str, dict[int, str]] = {}
     found: list[Finding] = []
     for name, layer in config.strata.items():
@@ -268,9 +305,13 @@ def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[in
                 found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=", ".join(vocabulary)))
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
-        names = CODE_NAMES.read(path, label)
-        found += _notes(CODE_NAMES, path, label)
-        out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
+        if of_polygons(config, layer):
+            out[name], texts[layer] = read_text_names(path, label)
+            found += _notes(TEXT_NAMES, path, label)
+        else:
+            names = CODE_NAMES.read(path, label)
+            found += _notes(CODE_NAMES, path, label)
+            out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
         wrong = sorted({value for value in out[name].values() if vocabulary and value not in vocabulary})
         if wrong:
             found.append(finding("E-STRATA-02", label, values=", ".join(wrong), choices=", ".join(vocabulary)))
@@ -308,9 +349,10 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
         section = config.layers[layer.name]
         if layer.kind == "classes" or layer.name in {one.se for one in stack.layers if one.se}:
             continue
-        values.append(
-            ValueLayer(name=layer.name, edges=bin_edges(layer.name, section.unit, section.basis, factors), se=layer.se, per_member=layer.name == NDVI)
-        )
+        edges = bin_edges(layer.name, section.unit, section.basis, factors)
+        if section.biomass == "equation":
+            edges = tuple(sorted({*edges, LEAST_VOLUME}))
+        values.append(ValueLayer(name=layer.name, edges=edges, se=layer.se, per_member=layer.name == NDVI))
     change = config.layers[LAND_COVER].change != "stocks_only"
     dates = config.run.dates
     return Plan(
@@ -354,7 +396,10 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
         if name not in DEFAULT_ECOSYSTEMS:
             continue
         per = to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
-        out[name] = ValueUnit(tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0)
+        out[name] = ValueUnit(
+            tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0,
+            biomass=section.biomass or "",
+        )  # fmt: skip
     return out
 
 
