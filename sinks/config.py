@@ -43,6 +43,8 @@ LAND_COVER = "land_cover"
 NDVI = "ndvi"
 VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI, "burned_area")
 DENSITY_LAYERS = POOLS
+POLYGON_KEYS = ("layer", "field", "fields", "encoding", "ignore", "per", "area_field", "area_unit")
+"""Keys of a layer that only files of polygons understand."""
 
 
 class Run(Section):

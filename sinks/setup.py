@@ -20,7 +20,7 @@ from aoi.parcels import Parcels, cross, read_parcels
 from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
-from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
+from sinks.config import LAND_COVER, NDVI, POLYGON_KEYS, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
@@ -144,8 +144,9 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     gathered = _Gathered(found)
     out = out or gathered.take(lambda: _output(config, folders), None)
     zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
-    sources = gathered.take(lambda: find_sources(config, folders), None) or []
+    sources = gathered.take(lambda: find_sources(config, folders, polygons=True), None) or []
     vectors = gathered.take(lambda: find_vectors(config, folders), None) or []
+    gathered.add(_check_polygon_keys(config))
     gathered.add(check_units(config))
     texts: dict[str, Codes] = {}
     legends = gathered.take(lambda: _legends(config, folders, texts), None)
@@ -263,6 +264,16 @@ def _product(config: Config) -> str:
     """The id of the land-cover product, empty for a user's own legend."""
     legend = config.layers[LAND_COVER].legend
     return legend if legend in BUILTIN else ""
+
+
+def _check_polygon_keys(config: Config) -> list[Finding]:
+    """Keys that only polygons understand, under layers of rasters."""
+    found = []
+    for name, section in config.layers.items():
+        keys = [key for key in POLYGON_KEYS if key in section.model_fields_set]
+        if keys and not of_polygons(config, name):
+            found.append(finding("E-TUBAN-21", f"layers.{name}", keys=", ".join(keys)))
+    return found
 
 
 def of_polygons(config: Config, layer: str) -> bool:

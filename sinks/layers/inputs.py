@@ -91,8 +91,8 @@ def folders_of(config: Config, base: Path, more: Sequence[str] = ()) -> Folders:
     return Folders(base=base, roots=tuple((base / root).resolve() for root in (*config.run.roots, *more)))
 
 
-def find_sources(config: Config, folders: Folders) -> tuple[list[Source], list[Finding]]:
-    """Every raster of a configuration with its header, and all findings of names and headers."""
+def find_sources(config: Config, folders: Folders, polygons: bool = False) -> tuple[list[Source], list[Finding]]:
+    """Every raster of a configuration with its header, and all findings of names and headers; files of ``polygons`` are left to `find_vectors`."""
     sources: list[Source] = []
     found: list[Finding] = []
     for name, layer in config.layers.items():
@@ -101,7 +101,7 @@ def find_sources(config: Config, folders: Folders) -> tuple[list[Source], list[F
                 continue
             place = f"layers.{name}" + ("" if year is None else f".{year}")
             for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
-                if is_vector(path):
+                if polygons and is_vector(path):
                     continue
                 try:
                     header = read_header(path, label)
