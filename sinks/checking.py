@@ -135,7 +135,7 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
 def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:
     """Files of a layer that are copies of another year's."""
     found = []
-    for first, last, shared, alike in shared_by_years(setup.sources, layer, hashes):
+    for first, last, shared, alike in shared_by_years(setup.inputs, layer, hashes):
         copies = [f"{one} = {other}" for one, other in shared if one != other]
         if copies:
             found.append(finding("E-YEAR-02" if alike else "W-YEAR-03", f"layers.{layer}", file=", ".join(copies), years=f"{first}, {last}"))

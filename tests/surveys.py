@@ -4,6 +4,7 @@ A mosaic of polygons fills a rectangle: seeds are drawn, their Voronoi cells are
 outlines, so borders cross the cells of the grid in every way.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 import geopandas
 import numpy as np
 import shapely
-from landscapes import DRAWS, Lattice, toml, whole_zone
+from landscapes import DRAWS, Lattice, Run, toml, whole_zone, write_raster
 from shapely import Polygon
+
+from sinks.layers.windows import Engine
+from sinks.pipeline import settle_tables, snapshot, tabulate
+from sinks.setup import set_up
 
 LATTICE = Lattice(height=20, width=24)
 CLASSES = ("0301", "0305", "0307", "0401", "0404", "0103", "1101")
@@ -47,6 +52,7 @@ def survey(polygons: Sequence[Polygon], lattice: Lattice = LATTICE, seed: int = 
 def write_survey(
     folder: Path, files: Mapping[int, tuple[str, geopandas.GeoDataFrame]], lattice: Lattice = LATTICE, zones: Sequence[tuple[str, str, Polygon]] = (),
     keys: Mapping[str, Mapping[str, Any]] | None = None, more: Mapping[str, Any] | None = None, encoding: str | None = None, volume: bool = True,
+    like: bool = False,
 ) -> Path:  # fmt: skip
     """The files of a run whose layers come from polygons; returns the run file.
 
@@ -56,11 +62,15 @@ def write_survey(
         Year -> name of the file and its polygons; None for a file that is there already.
     keys : mapping
         Keys of layers that are added or replace others.
+    like : bool
+        The grid is that of a raster over the lattice; else it is declared, and lies over the polygons.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in files.values():
         if frame is not None:
-            frame.to_file(folder / name, engine="pyogrio", **({"encoding": encoding} if encoding else {}))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # a file without CRS is what some tests want
+                frame.to_file(folder / name, engine="pyogrio", **({"encoding": encoding} if encoding else {}))
     (folder / "species.csv").write_text(NAMES, encoding="utf-8")
     (folder / "climate.csv").write_text(CLIMATE, encoding="utf-8")
     names = {str(year): name for year, (name, _) in files.items()}
@@ -90,8 +100,19 @@ def write_survey(
         "layers": layers,
         "strata": {"vegetation_type": "species", "climate": "zone_of_climate"},
     }
+    if like:
+        config["grid"] = {"like": write_raster(folder, "frame", np.zeros(lattice.shape, dtype=np.uint8), lattice, 255)[0]}
     for name, values in (more or {}).items():
         config[name] = {**config.get(name, {}), **values} if isinstance(values, Mapping) else values
     path = folder / "run.toml"
     path.write_text(toml(config), encoding="utf-8")
     return path
+
+
+def passed(path: Path, engine: Engine | None = None) -> Run:
+    """The pass of a run alone, without its accounting."""
+    setup = set_up(path)
+    tabulate(setup, engine or Engine(threads=1))
+    settle_tables(setup.out)
+    snapshot(setup)
+    return Run(setup, setup.out)

@@ -192,7 +192,7 @@ def _same_file_twice(config: Config, sources: Sequence[Source]) -> list[Finding]
     return found
 
 
-def shared_by_years(sources: Sequence[Source], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
+def shared_by_years(sources: Sequence[Source | VectorSource], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
     """Pairs of years of a layer that have files of one content.
 
     Returns
