@@ -132,6 +132,11 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
     return hashes, [one for layer in setup.stack.layers for one in _equal_years(setup, layer.name, hashes)]
 
 
+def ready(setup: Setup) -> Setup:
+    """The run with the pieces of its survey polygons made: what a pass over them needs; raises `InputError` with all that is wrong with them."""
+    return with_pieces(setup, hash_inputs(setup)[0])[0] if setup.vectors else setup
+
+
 def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:
     """Files of a layer that are copies of another year's."""
     found = []

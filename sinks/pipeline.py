@@ -706,8 +706,9 @@ def plan_of(setup: Setup) -> str:
     """What a run would do: tiles, gigabytes to read, room on the disk."""
     coverage = setup.coverage()
     tiles = len(list(coverage.tiles()))
-    size = sum(source_bytes(source) for source in setup.inputs) / 1e9
+    files = {source.label: source for source in setup.inputs}
+    size = sum(source_bytes(source) for source in files.values()) / 1e9
     base = next(parent for parent in (setup.out, *setup.out.parents) if parent.exists())
     free = shutil.disk_usage(base).free / 1e9
-    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(setup.inputs),
+    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(files),
                 size=f"{size:.2f}", free=f"{free:.1f}")  # fmt: skip
