@@ -47,20 +47,20 @@ class Joint:
     shares: Floats
 
 
-def joint_of(pieces: Sequence[Pieces], sets: Sequence[VectorSet], cells: Ints) -> Joint:
+def joint_of(pieces: Sequence[Pieces], sets: Sequence[VectorSet], wanted: NDArray[np.bool_]) -> Joint:
     """The pieces of some sets joined within some cells of a tile.
 
     Parameters
     ----------
-    cells : int64 array
-        The cells that are wanted, ascending.
+    wanted : (cells of the tile,) bool
+        The cells whose pieces are joined.
     """
     order = sorted(range(len(sets)), key=lambda number: (first_year(sets[number]), number))
-    out = _whole(pieces[order[0]], cells)
+    out = _whole(pieces[order[0]], wanted)
     columns = {order[0]: out.polygons}
     at, shares = out.cells, out.shares
     for place, number in enumerate(order[1:], start=1):
-        other = _whole(pieces[number], cells)
+        other = _whole(pieces[number], wanted)
         before = _predecessor(sets, order[:place], number)
         labels = agreement(sets[before], sets[number])
         mine, theirs, shares = _joined(
@@ -119,18 +119,17 @@ def _labels(columns: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Ints,
     return label[:cut].astype(np.int64), label[cut:].astype(np.int64)
 
 
-def _whole(pieces: Pieces, cells: Ints) -> Pieces:
+def _whole(pieces: Pieces, wanted: NDArray[np.bool_]) -> Pieces:
     """The pieces of some cells, with what no polygon covers as a piece more."""
-    place = np.searchsorted(cells, pieces.cells)
-    place = np.minimum(place, len(cells) - 1)
-    mine = cells[place] == pieces.cells
-    place, polygons, shares = place[mine], pieces.polygons[mine], pieces.shares[mine]
-    left = 1.0 - np.bincount(place, weights=shares, minlength=len(cells))
+    mine = wanted[pieces.cells]
+    cells, polygons, shares = pieces.cells[mine], pieces.polygons[mine], pieces.shares[mine]
+    left = np.where(wanted, 1.0 - np.bincount(cells, weights=shares, minlength=len(wanted)), 0.0)
     gaps = np.flatnonzero(left > ROUNDING)
-    at = np.concatenate((place, gaps))
-    order = np.argsort(at, kind="stable")
+    if not len(gaps):
+        return Pieces(cells=cells, polygons=polygons, shares=shares)
+    order = np.argsort(np.concatenate((cells, gaps)), kind="stable")
     return Pieces(
-        cells=cells[at[order]], polygons=np.concatenate((polygons, np.full(len(gaps), NOTHING)))[order],
+        cells=np.concatenate((cells, gaps))[order], polygons=np.concatenate((polygons, np.full(len(gaps), NOTHING)))[order],
         shares=np.concatenate((shares, left[gaps]))[order],
     )  # fmt: skip
 
@@ -139,7 +138,7 @@ def _joined(
     cells: Ints, shares: Floats, labels: Sequence[Ints], other_cells: Ints, other_shares: Floats, other_labels: Sequence[Ints]
 ) -> tuple[Ints, Ints, Floats]:
     """Pairs of pieces of the same cells and the share of each pair, ordered by cell."""
-    most = int(max(cells[-1], other_cells[-1])) + 1
+    most = int(max(cells.max(initial=0), other_cells.max(initial=0))) + 1
     single = (np.bincount(cells, minlength=most) == 1) & (np.bincount(other_cells, minlength=most) == 1)
     alone, other_alone = np.flatnonzero(single[cells]), np.flatnonzero(single[other_cells])
     found = [(alone, other_alone, shares[alone])]

@@ -31,9 +31,9 @@ class Polygons:
     places: Mapping[Key, tuple[int, str]]
     pieces: tuple[Pieces, ...]
 
-    def joint(self, cells: Ints) -> Joint:
-        """The pieces of all sets joined in some cells."""
-        return joint_of(self.pieces, self.sets, cells)
+    def joint(self, wanted: NDArray[np.bool_]) -> Joint:
+        """The pieces of all sets joined in some cells of the tile (a flat mask)."""
+        return joint_of(self.pieces, self.sets, wanted)
 
     def values(self, key: Key, polygons: NDArray[np.integer[Any]]) -> NDArray[Any]:
         """What a layer holds on some polygons of its set: codes (int32, -1 missing) or values (float64, NaN missing)."""

@@ -285,17 +285,17 @@ def _place(grid: Grid, tile: Tile, cell: int, polygons: Ints) -> str:
 
 
 def _by_tile(found: Stretches, number: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Rows of the table of pieces: the stretches of a batch, tile by tile."""
-    row, col = found.rows // TILE, found.starts // TILE
-    order = np.lexsort((found.starts, found.rows, found.polygons, col, row))
+    """Rows of the table of pieces: the stretches of a batch, tile by tile, in their own order."""
+    tiles = found.rows.astype(np.int64) // TILE << 32 | found.starts // TILE
+    order = np.argsort(tiles, kind="stable")
+    tiles = tiles[order]
     pieces = np.empty(len(order), dtype=_PIECE)
     pieces["polygon"], pieces["share"] = found.polygons[order], found.fractions[order]
     pieces["row"], pieces["start"] = found.rows[order] % TILE, found.starts[order] % TILE
     pieces["stop"] = pieces["start"] + (found.stops - found.starts)[order]
-    row, col = row[order], col[order]
-    begins = np.flatnonzero(np.append(True, (row[1:] != row[:-1]) | (col[1:] != col[:-1]))) if len(order) else np.zeros(0, dtype=np.int64)
+    begins = np.flatnonzero(np.append(True, tiles[1:] != tiles[:-1])) if len(order) else np.zeros(0, dtype=np.int64)
     for begin, end in zip(begins, np.append(begins[1:], len(order)), strict=True):
-        yield int(row[begin]), int(col[begin]), number, _packed(pieces[begin:end])
+        yield int(tiles[begin]) >> 32, int(tiles[begin]) & 0xFFFFFFFF, number, _packed(pieces[begin:end])
 
 
 def _packed(values: NDArray[Any]) -> bytes:

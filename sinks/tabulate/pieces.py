@@ -33,7 +33,9 @@ def tables_of_tile(block: Block, plan: Plan) -> TileSums:
 def piece_places(block: Block, polygons: Polygons, plan: Plan) -> Places:
     """The pieces of the cells of the zones; those of one zone and polygon are taken together where nothing tells them apart."""
     layout = layout_of(plan, tuple(block.stored))
-    joint = polygons.joint(np.unique(block.zones.cells))
+    wanted = np.zeros(block.tile.height * block.tile.width, dtype=bool)
+    wanted[block.zones.cells] = True
+    joint = polygons.joint(wanted)
     row, piece, weight = _shares_in_zones(block, joint)
     at = block.zones.cells[row]
     shape = (block.tile.height, block.tile.width)
@@ -80,15 +82,15 @@ def _grouped(columns: list[Ints]) -> tuple[Ints, Ints]:
 def _shares_in_zones(block: Block, joint: Joint) -> tuple[Ints, Ints, Floats]:
     """Rows of the zones' cells and pieces in them, with the share of the cell that each pair has."""
     cells, fractions = block.zones.cells, block.zones.fractions
-    begin = np.searchsorted(joint.cells, cells)
-    count = np.searchsorted(joint.cells, cells, side="right") - begin
+    size = block.tile.height * block.tile.width
+    pieces = np.bincount(joint.cells, minlength=size)
+    count, begin = pieces[cells], (np.cumsum(pieces) - pieces)[cells]
     row = np.repeat(np.arange(len(cells)), count)
     piece = begin[row] + np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     share = joint.shares[piece]
     bare = (joint.polygons == NOTHING).all(axis=0)
     inside = _inside(block)
     outside = np.maximum(1.0 - inside, 0.0)
-    size = block.tile.height * block.tile.width
     gap = np.bincount(joint.cells[bare], weights=joint.shares[bare], minlength=size)[cells]
     moved = np.minimum(gap, outside)
     plain = moved == 0.0
