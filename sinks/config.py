@@ -45,6 +45,8 @@ VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI, "burned_area")
 DENSITY_LAYERS = POOLS
 POLYGON_KEYS = ("layer", "field", "fields", "encoding", "ignore", "per", "area_field", "area_unit")
 """Keys of a layer that only files of polygons understand."""
+RASTER_KEYS = ("scale", "offset", "nodata", "resampling")
+"""Keys of a layer that only rasters understand."""
 
 
 class Run(Section):

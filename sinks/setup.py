@@ -20,7 +20,7 @@ from aoi.parcels import Parcels, cross, read_parcels
 from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
-from sinks.config import LAND_COVER, NDVI, POLYGON_KEYS, Config, PolicySection, read_config, read_policy
+from sinks.config import LAND_COVER, NDVI, POLYGON_KEYS, RASTER_KEYS, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
@@ -267,12 +267,15 @@ def _product(config: Config) -> str:
 
 
 def _check_polygon_keys(config: Config) -> list[Finding]:
-    """Keys that only polygons understand, under layers of rasters."""
+    """Keys that only polygons understand, under layers of rasters, and the other way round."""
     found = []
     for name, section in config.layers.items():
         keys = [key for key in POLYGON_KEYS if key in section.model_fields_set]
         if keys and not of_polygons(config, name):
             found.append(finding("E-TUBAN-21", f"layers.{name}", keys=", ".join(keys)))
+        others = [key for key in RASTER_KEYS if key in section.model_fields_set]
+        if others and all(is_vector(Path(text)) for texts in section.files.values() for text in texts):
+            found.append(finding("E-TUBAN-23", f"layers.{name}", keys=", ".join(others)))
     return found
 
 

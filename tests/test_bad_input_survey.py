@@ -80,6 +80,13 @@ def test_keys_of_polygons_under_a_raster(tmp_path):
     assert "field, ignore" in only(found, "E-TUBAN-21").say("found", "en")
 
 
+def test_keys_of_rasters_under_polygons(tmp_path):
+    """A scale or no-data value that nothing would look at is not passed over in silence."""
+    keys = {"growing_stock_volume": {"nodata": -1, "scale": 0.1}}
+    found = stopped(write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))}, keys=keys))
+    assert "scale, nodata" in only(found, "E-TUBAN-23").say("found", "en")
+
+
 def test_biomass_is_a_key_of_growing_stock(tmp_path):
     found = stopped(write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))}, keys={"species": {"biomass": "equation"}}))
     assert "E-TUBAN-20" in {one.id for one in found}
