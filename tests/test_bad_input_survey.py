@@ -376,3 +376,19 @@ def test_shapes_are_never_repaired():
     """What GEOS calls valid is valid: a hole that touches its ring at a point is accepted, a spike is not."""
     square = Polygon([(0, 0), (10, 0), (10, 10), (0, 10)], [[(0, 5), (3, 3), (3, 7)]])
     assert shapely.is_valid(square)
+
+
+def test_an_attribute_table_that_changes_alone_is_seen(tmp_path):
+    """The .shp keeps its bytes, the .dbf does not: the hash is of all parts."""
+    frame = survey(mosaic())
+    path = write_survey(tmp_path / "a", {2020: ("a.shp", frame)}, encoding="gbk")
+    first = passed(path)
+    classes, hashes = set(first.table("vector_areas")["class"]), set(first.table("inputs")["sha256"])
+    frame["地类编码"] = frame["地类编码"].where(frame["地类编码"] != "0401", "0103")
+    write_survey(tmp_path / "b", {2020: ("a.shp", frame)}, encoding="gbk")
+    shape = (tmp_path / "a" / "a.shp").read_bytes()
+    (tmp_path / "a" / "a.dbf").write_bytes((tmp_path / "b" / "a.dbf").read_bytes())
+    second = passed(path)
+    assert (tmp_path / "a" / "a.shp").read_bytes() == shape
+    assert classes - set(second.table("vector_areas")["class"]) == {401}
+    assert hashes.isdisjoint(second.table("inputs")["sha256"])
