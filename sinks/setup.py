@@ -52,6 +52,7 @@ from sinks.legends.legend import (
     vegetation_types,
 )
 from sinks.legends.text_codes import TEXT_LEGEND, TEXT_NAMES, Codes, read_text_legend, read_text_names, texts_of
+from sinks.records import read_control_areas, read_events
 from sinks.tables import CODE_NAMES, DENSITIES
 from sinks.tabulate.tile import Plan, ValueLayer
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
@@ -101,6 +102,8 @@ class Setup:
     factors: FactorTable
     reference: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
+    control_areas: pd.DataFrame | None = None
+    events: pd.DataFrame | None = None
     policy: PolicySection = field(default_factory=PolicySection)
     findings: tuple[Finding, ...] = ()
     product: str = ""
@@ -156,6 +159,9 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     policy = gathered.take(lambda: (_policy(config, folders), []), None)
     reference = gathered.take(lambda: read_reference(config, folders), None)
     members = gathered.take(lambda: read_members(config, folders), None)
+    codes = zone_sets[0].codes if zone_sets else ()
+    controls = gathered.take(lambda: read_control_areas(config, folders, codes), None) if codes else None
+    events = gathered.take(lambda: read_events(config, folders, codes), None) if codes else None
     gathered.stop()
     grid = gathered.take(lambda: (run_grid(config, sources, folders, vectors), []), None)
     gathered.stop()
@@ -172,6 +178,7 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     return Setup(
         config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
+        control_areas=controls, events=events,
         policy=policy, findings=tuple(gathered.findings), product=_product(config),
         vectors=tuple(vectors),
     )  # fmt: skip
@@ -231,7 +238,7 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
         files += [(text, f"accuracy.{key}") for key, text in named]
     sections = {
         "zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy,
-        "plots": config.plots, "ledger": config.ledger, "emissions": config.emissions,
+        "plots": config.plots, "ledger": config.ledger, "emissions": config.emissions, "control_areas": config.control_areas, "events": config.events,
     }  # fmt: skip
     files += [(text, "quantifications.files") for text in (config.quantifications.files if config.quantifications else ())]
     files += [(config.ledger.others, "ledger.others")] if config.ledger is not None and config.ledger.others else []
