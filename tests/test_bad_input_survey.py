@@ -351,6 +351,7 @@ def test_a_stopped_run_goes_on_with_the_next_batch(tmp_path, monkeypatch):
     monkeypatch.setattr(spool, "_batch", lambda *given: again.append(given[2]) or plain(*given))
     found = passed(path).bytes()
     assert again == [22, 33, 44, 55]
+    assert len(list((tmp_path / "a" / "out" / "partials").glob("*.pieces.sqlite*"))) == 1
     assert found == undisturbed
 
 

@@ -196,9 +196,8 @@ def test_a_polygon_that_is_split_changes_only_where_it_changed(tmp_path):
     for frame in (before, after):
         frame["优势树种"] = None
         frame["公顷蓄积"] = np.where(frame["地类编码"] == "0301", 80.0, np.nan)
-    more = {"limits": {"missing_fraction": 1.0}, "strata": {}}
-    keys = {"species": {"legend": "species.csv"}}
-    run = passed(write_survey(tmp_path, {2020: ("a.gpkg", before), 2023: ("b.gpkg", after)}, more=more, keys=keys, volume=False, like=True))
+    more = {"limits": {"missing_fraction": 1.0}}
+    run = passed(write_survey(tmp_path, {2020: ("a.gpkg", before), 2023: ("b.gpkg", after)}, more=more, volume=False, like=True))
     found = changes(run)
     assert found.index.tolist() == [(401, 103)]
     assert found.iloc[0] == pytest.approx(4.8 * 8.5 * 16, rel=1e-9)

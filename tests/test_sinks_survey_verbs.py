@@ -138,3 +138,32 @@ def test_a_layer_of_polygons_may_stand_beside_a_stratum_that_never_changes(tmp_p
     np.testing.assert_allclose(rows.groupby("climate")["area_ha"].sum(), [11.5 * 20 * 16, 12.5 * 20 * 16], rtol=1e-9)
     own = (frame.area / 1e4).groupby(frame["地类编码"].astype(int)).sum()
     np.testing.assert_allclose(rows.groupby("class")["area_ha"].sum(), own, rtol=1e-9)
+
+
+def test_official_areas_close_by_control_areas(tmp_path):
+    """Cropland's ridges are deducted from its official area: raked to the land survey's areas, the classes have them; the table of own areas shows both."""
+    frame = survey(mosaic())
+    frame["面积"] = np.where(frame["地类编码"] == "0301", frame["面积"] * 0.99, frame["面积"])
+    official = frame["面积"].groupby(frame["地类编码"]).sum() / 1e4
+    lines = f"Z1,2020,arbor_forest,{float(official['0301'])!r},land survey\n"
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "areas.csv").write_text("zone,year,land_class,area_ha,source\n" + lines, encoding="utf-8")
+    run = finish(write_survey(tmp_path, {2020: ("a.gpkg", frame)}, more={"control_areas": {"file": "areas.csv"}}))
+    stocks = run.exact("stocks").query("pool == 'aboveground_biomass' and land_class == 'arbor_forest'")
+    assert stocks["area_ha"].sum() == pytest.approx(official["0301"], rel=1e-6)
+    own = run.table("vector_areas").set_index("class")
+    assert own.loc[301, "official_ha"] == pytest.approx(official["0301"], rel=1e-9)
+    assert own.loc[301, "tabulated_ha"] == pytest.approx(official["0301"] / 0.99, rel=1e-9)
+
+
+def test_the_table_of_own_areas_goes_with_the_polygons(tmp_path):
+    """The next run in the same folder has rasters: no table of the last one is left to mislead."""
+    path = write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))}, volume=False)
+    write_raster(tmp_path, "land", np.full(LATTICE.shape, 301, dtype=np.uint16), LATTICE, 0)
+    for name in ("first", "second"):
+        if name == "second":
+            text = path.read_text(encoding="utf-8")
+            head = text[: text.index("[layers.land_cover]")]
+            path.write_text(head + '[layers.land_cover]\n2020 = "land.tif"\nlegend = "land_survey"\n', encoding="utf-8")
+        assert sinks("run", str(path), "--quiet").code == 0
+        assert (tmp_path / "out" / "tables" / "vector_areas.csv").exists() == (name == "first")

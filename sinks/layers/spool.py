@@ -190,9 +190,10 @@ class _Writer:
         self._path = path
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.executescript(_SCHEMA)
+            if not self._finished():
+                self._database.execute("PRAGMA journal_mode=WAL")
+                self._database.execute("PRAGMA synchronous=NORMAL")
+                self._database.executescript(_SCHEMA)
             self._known = {int(number) for (number,) in self._database.execute("SELECT number FROM batch")}
             self._new: set[int] = set()
         except sqlite3.DatabaseError as error:
@@ -200,6 +201,11 @@ class _Writer:
             if isinstance(error, sqlite3.OperationalError):
                 raise
             raise InputError(finding("E-RUN-02", path.name, reason=str(error))) from error
+
+    def _finished(self) -> bool:
+        """Is everything made?"""
+        tables = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return "done" in tables and self._database.execute("SELECT count(*) FROM done").fetchone()[0] > 0
 
     def has(self, number: int) -> bool:
         """Is this batch committed?"""
@@ -247,6 +253,7 @@ class _Writer:
             found.append(finding("E-TUBAN-12", one.label, area=f"{overlap:.4g}", places="; ".join(places)))
         if not errors(found):
             self._database.execute("INSERT INTO done VALUES (?, ?)", (overlap, worst))
+            self._database.execute("PRAGMA journal_mode=DELETE")  # one plain file, which readers on any file system open
         return found + ([] if places else _overlapping(one, overlap, worst))
 
     def close(self) -> None:
@@ -386,7 +393,7 @@ def reader_of(path: str) -> SpoolReader:
     return opened[path]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def column_of(path: str, name: str) -> NDArray[Any]:
     """A column of all polygons of a spool, with one entry more at its end for what no polygon covers; held once in a process."""
     values = reader_of(path).column(name)
