@@ -6,6 +6,7 @@ import tomllib
 import geopandas
 import numpy as np
 import pytest
+import rasterio
 from broken import sinks
 from landscapes import finish, write_raster
 from shapely import Point
@@ -25,7 +26,8 @@ def folder(tmp_path_factory):
     for year in (2020, 2023):
         write_raster(place, f"litter{year}", np.full(LATTICE.shape, 2.0 + year - 2020), LATTICE, -9999.0)
     keys = {"litter": {"2020": "litter2020.tif", "2023": "litter2023.tif", "unit": "t ha-1", "basis": "carbon"}}
-    path = write_survey(place, {2020: ("a.gpkg", frame), 2023: ("b.gpkg", later)}, keys=keys)
+    maps = {"maps": [{"pool": "aboveground_biomass", "year": 2023}, {"pool": "litter", "year": 2023, "change": True}]}
+    path = write_survey(place, {2020: ("a.gpkg", frame), 2023: ("b.gpkg", later)}, keys=keys, more=maps)
     said = sinks("run", str(path), "--quiet")
     assert said.code == 0, said
     return place
@@ -36,6 +38,19 @@ def test_check_says_all_is_well_and_deep_too(folder):
         said = sinks("check", str(folder / "run.toml"), "--json", *options)
         assert said.code == 0
         assert not [one for one in json.loads(said.out)["findings"] if one["severity"] == "error"]
+
+
+def test_maps_of_the_pass_are_drawn_and_say_what_they_show(folder):
+    with rasterio.open(next((folder / "out" / "maps").glob("stock_aboveground*.tif"))) as dataset:
+        assert (dataset.read(1) != dataset.nodata).any()
+    findings = json.loads((folder / "out" / "findings.json").read_text(encoding="utf-8"))["en"]
+    assert "N-TUBAN-19" in {one["id"] for one in findings}
+
+
+def test_the_page_of_inputs_names_the_files(folder):
+    page = (folder / "out" / "report" / "inputs.html").read_text(encoding="utf-8")
+    assert "a.gpkg" in page
+    assert "60 polygons" in page
 
 
 def test_dry_run_counts_files_of_polygons(folder):
