@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aoi.findings import Finding, InputError, errors, finding
 from sinks.config import LAND_COVER
+from sinks.errors import Unfinished
 from sinks.layers.inputs import Source
 from sinks.layers.spool import AREA, OFFICIAL, Progress, column_of, make_spool
 from sinks.layers.vector import VectorSet, VectorSource, parts_of
@@ -74,6 +75,8 @@ def with_pieces(setup: Setup, hashes: Mapping[str, str], progress: Progress | No
         path = folder / f"{set_key(one, setup, hashes)[:32]}.pieces.sqlite"
         try:
             found += make_spool(one, setup.grid, path, progress)
+        except Unfinished:
+            raise
         except InputError as error:
             found += error.findings
         sets.append(replace(one, spool=str(path)))

@@ -13,6 +13,7 @@ from surveys import LATTICE, mosaic, passed, survey, write_survey
 
 from aoi.findings import Finding, InputError
 from sinks.checking import check_inputs, hash_inputs
+from sinks.errors import Unfinished
 from sinks.layers import spool
 from sinks.pipeline import findings_of_run
 from sinks.setup import set_up
@@ -393,3 +394,22 @@ def test_an_attribute_table_that_changes_alone_is_seen(tmp_path):
     assert (tmp_path / "a" / "a.shp").read_bytes() == shape
     assert classes - set(second.table("vector_areas")["class"]) == {401}
     assert hashes.isdisjoint(second.table("inputs")["sha256"])
+
+
+def test_a_full_disk_keeps_what_is_committed(tmp_path, monkeypatch):
+    """The disk is full at the third batch: the run can go on, and does."""
+    monkeypatch.setattr(spool, "BATCH", 11)
+    path = write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))})
+    plain = spool._Writer.add
+
+    def full(writer, number, *given):
+        if number == 2:
+            raise sqlite3.OperationalError("database or disk is full")
+        plain(writer, number, *given)
+
+    monkeypatch.setattr(spool._Writer, "add", full)
+    with pytest.raises(Unfinished) as caught:
+        passed(path)
+    assert [one.id for one in caught.value.findings] == ["E-RUN-03"]
+    monkeypatch.setattr(spool._Writer, "add", plain)
+    assert passed(path).table("vector_areas")["polygons"].sum() == 60

@@ -2,6 +2,7 @@
 
 import shutil
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -391,3 +392,20 @@ def test_moved_polygons_are_seen(tmp_path):
     moved["geometry"] = [affinity.translate(one, 200.0, 0) for one in frame.geometry]
     run = passed(write_survey(tmp_path, {2020: ("a.gpkg", frame), 2023: ("b.gpkg", moved)}))
     assert changes(run).sum() > 0
+
+
+def test_parcels_are_crossed_with_polygons(tmp_path):
+    """A parcel on the lines of the grid: its classes are those of an overlay; one across cells has its own area."""
+    frame = survey(mosaic())
+    inside, slanted = LATTICE.rectangle(4, 5, 16, 15), LATTICE.outline([(2.2, 3.1), (9.7, 2.4), (8.8, 9.9)])
+    parcels = geopandas.GeoDataFrame(
+        {"parcel": ["a", "b"], "project": ["a", "b"], "programme": "CCER", "vintage": "2020"}, geometry=[inside, slanted], crs=LATTICE.crs
+    )
+    parcels.to_file(tmp_path / "parcels.gpkg", engine="pyogrio")
+    run = passed(write_survey(tmp_path, {2020: ("a.gpkg", frame)}, more={"parcels": {"file": "parcels.gpkg"}}))
+    rows = run.exact("activity_year").query("layer == 'land_cover'")
+    by_zone = {zone: part for zone, part in rows.groupby("zone") if zone != "Z1"}
+    first, second = (by_zone[name] for name in sorted(by_zone))
+    wanted = (frame.intersection(inside).area / 1e4).groupby(frame["地类编码"].astype(int)).sum()
+    np.testing.assert_allclose(first.groupby("class")["area_ha"].sum(), wanted[wanted > 0], rtol=1e-9)
+    assert second["area_ha"].sum() == pytest.approx(slanted.area / 1e4, rel=1e-9)

@@ -188,7 +188,10 @@ class _Writer:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._database = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._database = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise Unfinished(finding("E-RUN-03", path.name, reason=str(error))) from error
         try:
             if not self._finished():
                 self._database.execute("PRAGMA journal_mode=WAL")
@@ -199,7 +202,7 @@ class _Writer:
         except sqlite3.DatabaseError as error:
             self._database.close()
             if isinstance(error, sqlite3.OperationalError):
-                raise
+                raise Unfinished(finding("E-RUN-03", path.name, reason=str(error))) from error
             raise InputError(finding("E-RUN-02", path.name, reason=str(error))) from error
 
     def _finished(self) -> bool:

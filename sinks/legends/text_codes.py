@@ -21,6 +21,7 @@ _CODE = Column(name="code", type="text", title_zh="代码", title_en="Code", key
 TEXT_LEGEND: Table = replace(LEGEND, columns=(_CODE, *LEGEND.columns[1:]))
 TEXT_NAMES: Table = replace(CODE_NAMES, columns=(_CODE, *CODE_NAMES.columns[1:]))
 MOST_CODE = 2**31 - 1
+LAND_SURVEY = "land_survey"
 
 
 def read_text_legend(path: Path, where: str) -> tuple[Legend, Codes]:
@@ -53,15 +54,18 @@ def read_text_names(path: Path, where: str) -> tuple[dict[int, str], Codes]:
 
 
 def texts_of(legend: Legend) -> Codes:
-    """How the codes of a legend that comes with the program stand in attribute columns: with leading zeros, an H for the 9, or by their Chinese name."""
+    """How the codes of a legend that comes with the program stand in attribute columns: with leading zeros or by their Chinese name.
+
+    Those of the land survey also with an H, which its legend writes as 9, and with two digits.
+    """
     texts: dict[str, int] = {}
     for code in legend.codes:
         four = f"{code:04d}"
         texts |= {str(code): code, four: code}
-        if len(four) == 4 and four[2] == "9":
+        if legend.id == LAND_SURVEY and four[2] == "9":
             texts[f"{four[:2]}H{four[3]}"] = code
-        if four.endswith("00"):
-            texts.setdefault(four[:2], code)
+        if legend.id == LAND_SURVEY and four.endswith("00"):
+            texts[four[:2]] = code
     return _with_names(texts, dict(zip(legend.codes, legend.names_zh, strict=True)))
 
 
