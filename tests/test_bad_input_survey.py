@@ -413,3 +413,13 @@ def test_a_full_disk_keeps_what_is_committed(tmp_path, monkeypatch):
     assert [one.id for one in caught.value.findings] == ["E-RUN-03"]
     monkeypatch.setattr(spool._Writer, "add", plain)
     assert passed(path).table("vector_areas")["polygons"].sum() == 60
+
+
+@pytest.mark.parametrize(("value", "id"), [(-9999.0, "E-VALUE-02"), (np.inf, "E-VALUE-01")])
+def test_rasters_beside_polygons_are_looked_at_as_ever(tmp_path, value, id):
+    """A no-data value that is not declared, an infinite cell: told, and never summed."""
+    litter = np.full(LATTICE.shape, 3.0)
+    litter[4, 5] = value
+    write_raster(tmp_path, "litter", litter, LATTICE, -1.0)
+    keys = {"litter": {"2020": "litter.tif", "unit": "t ha-1", "basis": "carbon"}}
+    only(stopped(write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))}, keys=keys)), id)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sinks.layers.joint import NOTHING, Joint
 from sinks.layers.polygons import Polygons
-from sinks.layers.windows import Block, Key
+from sinks.layers.windows import Block, Key, Strange
 from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.tile import Floats, Ints, Layout, Places, Plan, TileSums, layout_of, sums_of
 
@@ -27,7 +27,17 @@ def tables_of_tile(block: Block, plan: Plan) -> TileSums:
     """
     if block.polygons is None:
         return kernel_sums(block, plan)
+    _check_rasters(block, block.polygons)
     return sums_of(block, plan, piece_places(block, block.polygons, plan))
+
+
+def _check_rasters(block: Block, polygons: Polygons) -> None:
+    """Raise `Strange` where a raster holds a value in a zone that cannot be, as the kernel does."""
+    for key, stored in block.stored.items():
+        if key not in polygons.places and stored.kind == "values" and not stored.declared:
+            values = block.arrays[key].reshape(-1)[block.zones.cells]
+            if ((values < stored.limits[0]) | (values > stored.limits[1])).any():
+                raise Strange
 
 
 def piece_places(block: Block, polygons: Polygons, plan: Plan) -> Places:
