@@ -409,3 +409,18 @@ def test_parcels_are_crossed_with_polygons(tmp_path):
     wanted = (frame.intersection(inside).area / 1e4).groupby(frame["地类编码"].astype(int)).sum()
     np.testing.assert_allclose(first.groupby("class")["area_ha"].sum(), wanted[wanted > 0], rtol=1e-9)
     assert second["area_ha"].sum() == pytest.approx(slanted.area / 1e4, rel=1e-9)
+
+
+def test_a_border_inside_a_class_does_not_split_the_error_of_a_cell(tmp_path):
+    """Polygons of equal attributes are one land: squared areas of the standard error are those of whole cells, 16 ha times 3 t/ha."""
+    frame = survey([LATTICE.rectangle(0, 0, 10.6, 20), LATTICE.rectangle(10.6, 0, 24, 20)])
+    frame["地类编码"], frame["优势树种"], frame["气候"] = "0301", "落叶松", "寒温带"
+    write_raster(tmp_path, "agb", np.full(LATTICE.shape, 80.0), LATTICE, -9999.0)
+    write_raster(tmp_path, "error", np.full(LATTICE.shape, 3.0), LATTICE, -9999.0)
+    keys = {"aboveground_biomass": {"2020": "agb.tif", "unit": "t ha-1", "basis": "dry_matter", "se": "agb_se"},
+            "agb_se": {"2020": "error.tif"}}  # fmt: skip
+    run = passed(write_survey(tmp_path, {2020: ("a.gpkg", frame)}, keys=keys, volume=False))
+    rows = run.exact("activity_year").query("layer == 'aboveground_biomass'")
+    assert rows["sum_se_sq"].sum() == pytest.approx(480 * (16 * 3.0) ** 2, rel=1e-9)
+    lattice = run.exact("activity_lattice").query("year_from == year_to")
+    assert lattice["sum_se_from"].sum() == pytest.approx(480 * 16 * 3.0, rel=1e-9)

@@ -110,13 +110,23 @@ def _labels(columns: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> tuple[Ints,
     """One label for each row of values; missing is a value like others."""
     label = np.zeros(sum(map(len, columns[0])), dtype=np.int64)
     for pair in columns:
-        both = np.concatenate(pair)
+        both = np.concatenate([one for one in pair if len(one)])
         if both.dtype.kind == "f":
             both = np.where(np.isnan(both), np.nan, both + 0.0).view(np.int64)
         _, values = np.unique(both, return_inverse=True)
         _, label = np.unique(label * (int(values.max(initial=0)) + 1) + values, return_inverse=True)
     cut = len(columns[0][0])
     return label[:cut].astype(np.int64), label[cut:].astype(np.int64)
+
+
+def kinds_of(one: VectorSet) -> Ints:
+    """A number for each polygon of a set, the same where all of its attributes are; with one entry more for what none covers."""
+    return _kinds(one.spool, len(one.attributes))
+
+
+@lru_cache(maxsize=16)
+def _kinds(spool: str, columns: int) -> Ints:
+    return _labels([(column_of(spool, str(number)), np.zeros(0)) for number in range(columns)])[0]
 
 
 def _whole(pieces: Pieces, wanted: NDArray[np.bool_]) -> Pieces:

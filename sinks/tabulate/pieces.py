@@ -10,7 +10,7 @@ the rest is the product of both shares. Rasters give their value to all of a cel
 import numpy as np
 from numpy.typing import NDArray
 
-from sinks.layers.joint import NOTHING, Joint
+from sinks.layers.joint import NOTHING, Joint, kinds_of
 from sinks.layers.polygons import Polygons
 from sinks.layers.windows import Block, Key, Strange
 from sinks.tabulate.fast import kernel_sums
@@ -41,7 +41,7 @@ def _check_rasters(block: Block, polygons: Polygons) -> None:
 
 
 def piece_places(block: Block, polygons: Polygons, plan: Plan) -> Places:
-    """The pieces of the cells of the zones; those of one zone and polygon are taken together where nothing tells them apart."""
+    """The pieces of the cells of the zones; those of one zone whose polygons have the same attributes are taken together: in a cell, or in all of the tile."""
     layout = layout_of(plan, tuple(block.stored))
     wanted = np.zeros(block.tile.height * block.tile.width, dtype=bool)
     wanted[block.zones.cells] = True
@@ -52,11 +52,11 @@ def piece_places(block: Block, polygons: Polygons, plan: Plan) -> Places:
     area = weight * np.broadcast_to(block.area_ha, shape).reshape(-1)[at]
     zone = block.zones.zones[row].astype(np.int64)
     rasters = [key for key in _keys(layout) if key not in polygons.places]
-    if not _told_apart(layout, rasters):
-        tags = [zone, *joint.polygons[:, piece], *(block.arrays[key].reshape(-1)[at].astype(np.int64) for key in rasters)]
-        group, first = _grouped(tags)
-        area = np.bincount(group, weights=area, minlength=len(first)).astype(np.float64)
-        at, zone, piece = at[first], zone[first], piece[first]
+    tags = [zone, *(kinds_of(one)[joint.polygons[number]][piece] for number, one in enumerate(polygons.sets))]
+    tags += [at] if _told_apart(layout, rasters) else [block.arrays[key].reshape(-1)[at].astype(np.int64) for key in rasters]
+    group, first = _grouped(tags)
+    area = np.bincount(group, weights=area, minlength=len(first)).astype(np.float64)
+    at, zone, piece = at[first], zone[first], piece[first]
 
     def column(key: Key) -> NDArray[np.generic]:
         if key in polygons.places:
