@@ -10,8 +10,8 @@ import pandas as pd
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
-from sinks.config import LAND_COVER
-from sinks.layers.inputs import shared_by_years
+from sinks.config import BURNED_AREA, LAND_COVER
+from sinks.layers.inputs import Source, shared_by_years
 from sinks.layers.layer import RasterFile
 from sinks.layers.raster import Header
 from sinks.layers.windows import Engine, Progress, map_windows
@@ -118,7 +118,10 @@ def _layout(header: Header, file: RasterFile, grid: Grid, resampling: str) -> li
 
 
 def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:
-    """SHA-256 of every raster and file of polygons by label; two years of a layer with equal files are an error, with some equal files a warning."""
+    """SHA-256 of every raster and file of polygons by label; two years of a layer with equal files are an error, with some a warning.
+
+    Two years without fires may be equal.
+    """
     memory = HashMemory(setup.out / ".hashes.json")
     hashes: dict[str, str] = {}
     for number, source in enumerate(setup.inputs):
@@ -126,10 +129,13 @@ def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[st
             hashes[source.label] = source_hash(memory, source)
         except OSError as error:
             raise InputError(finding("E-FILE-02", source.label, reason=error.strerror or type(error).__name__)) from error
+        if isinstance(source, Source) and source.sha256 and hashes[source.label] != source.sha256:
+            raise InputError(finding("E-NET-09", source.label))
         if progress is not None:
             progress(number + 1, len(setup.inputs))
     memory.keep()
-    return hashes, [one for layer in setup.stack.layers for one in _equal_years(setup, layer.name, hashes)]
+    annual = [layer for layer in (setup.annual.layers if setup.annual is not None else ()) if layer.name != BURNED_AREA]
+    return hashes, [one for layer in (*setup.stack.layers, *annual) for one in _equal_years(setup, layer.name, hashes)]
 
 
 def ready(setup: Setup) -> Setup:
@@ -140,7 +146,9 @@ def ready(setup: Setup) -> Setup:
 def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:
     """Files of a layer that are copies of another year's."""
     found = []
-    for first, last, shared, alike in shared_by_years(setup.inputs, layer, hashes):
+    contents = {source.label: f"{hashes[source.label]}#{source.band}" for source in setup.sources}
+    contents |= {source.label: hashes[source.label] for source in setup.vectors}
+    for first, last, shared, alike in shared_by_years(setup.inputs, layer, contents):
         copies = [f"{one} = {other}" for one, other in shared if one != other]
         if copies:
             found.append(finding("E-YEAR-02" if alike else "W-YEAR-03", f"layers.{layer}", file=", ".join(copies), years=f"{first}, {last}"))

@@ -27,22 +27,30 @@ from sinks.accounting.area_errors import AreaErrors, with_corrected_areas
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
 from sinks.accounting.control_areas import Raking, check_factors, on_raked_land, rake, raked
+from sinks.accounting.fire import fires_of
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
 from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.monte_carlo import MonteCarlo
+from sinks.accounting.nep import nep_table, production_of
 from sinks.accounting.outcome import Account
 from sinks.accounting.pools import methods_of
 from sinks.accounting.rows import PAIR_KEY, YEAR_KEY, PairCells, Reading, YearCells, group_of, pair_cells, year_cells
-from sinks.accounting.sources_of_error import Evidence, assess
+from sinks.accounting.sources_of_error import Assessed, Evidence, assess
 from sinks.accounting.summary import groups_of_zones
+from sinks.accounting.terms import with_nan_column
+from sinks.accounting.weather import Weather
 from sinks.accounting.with_intervals import tables_with_intervals
+from sinks.annual import AnnualPlan, stack_of
+from sinks.annual_checks import check_years_inputs, findings_of_years, missing_in_years
 from sinks.checking import check_activity, check_inputs, hash_inputs
-from sinks.config import DESCRIBED, LAND_COVER, LayerSection, PolicySection
+from sinks.config import DESCRIBED, LAND_COVER, NPP, LayerSection, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.evidence import Raker, evidence_of, settings_of
 from sinks.factors.table import FACTORS, FactorTable
+from sinks.layers.annual import years_of
 from sinks.layers.inputs import ancestors
+from sinks.layers.layer import Stack
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
 from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
@@ -50,16 +58,20 @@ from sinks.report.land import MapRequest
 from sinks.report.maps import CellType, MapPlan, MapStore, MapTile, TileMaps, maps_of_run, plan_map, write_map
 from sinks.report.styles import write_style
 from sinks.report.words import summary_words
+from sinks.report.year_words import FRAMES
 from sinks.setup import Setup, densities_by_pool, mapped_ecosystems, value_units, zone_rows
 from sinks.survey import area_findings, set_key, source_bytes, source_hash, vector_areas, with_pieces
 from sinks.tabulate.activity import Activity, combine
+from sinks.tabulate.annual import AnnualWork, combine_annual
 from sinks.tabulate.partials import PartialStore
 from sinks.tabulate.pieces import tables_of_tile
 from sinks.tabulate.tile import Plan, TileSums
+from sinks.units import to_tonnes_per_hectare
 
 CODE_OF_PASS = (
     "sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/joint.py", "sinks/layers/polygons.py", "aoi/coverage.py", "aoi/grids.py",
 )  # fmt: skip
+CODE_OF_YEARS = (*CODE_OF_PASS, "sinks/layers/annual.py", "sinks/annual.py", "sinks/equations/respiration.py")
 CODE_OF_ACCOUNTING = (
     "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
     "sinks/pipeline.py",
@@ -93,8 +105,8 @@ SETTINGS = frozenset({"years", "base_year", "seed", "layers", "mapped", "densiti
 """Settings without which a folder is not that of a run."""
 STAGED, STAGED_TABLES = ".inputs", ".tables"
 """Where the inputs of an accounting, and tables, wait until all of them are there: a run that stops leaves those of the last one."""
-STAGE = ".stage.json"
-"""What the staged activity tables were made from."""
+STAGE, ANNUAL_STAGE = ".stage.json", ".annual.json"
+"""What the staged activity tables, and those of the annual layers, were made from."""
 
 
 def look(setup: Setup, progress: Progress | None = None) -> None:
@@ -108,6 +120,8 @@ def look(setup: Setup, progress: Progress | None = None) -> None:
     hashes, found = hash_inputs(setup)
     if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, _pass_key(setup, hashes))):
         found += check_inputs(setup, progress=progress)
+    if not errors(found) and not _kept(setup.out, "annual", _years_key(setup, hashes)):
+        found += check_years_inputs(setup)
     stop_on_errors([*setup.findings, *found])
 
 
@@ -115,7 +129,7 @@ def findings_of_run(setup: Setup) -> list[Finding]:
     """Warnings and notes about the inputs of a finished run, from all of its cells."""
     read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
     hashes, found = hash_inputs(setup)
-    return [*setup.findings, *found, *check_activity(setup, *read), *_survey_findings(setup, hashes), *_accepted_areas(setup)]
+    return [*setup.findings, *found, *check_activity(setup, *read), *_survey_findings(setup, hashes), *_accepted_areas(setup), *findings_of_years(setup)]
 
 
 def _survey_findings(setup: Setup, hashes: Mapping[str, str]) -> list[Finding]:
@@ -135,6 +149,86 @@ def _accepted_areas(setup: Setup) -> list[Finding]:
 
 
 def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
+    """The pass over the dates of a run, and after it that over the years of its annual layers.
+
+    Returns whether anything was computed.
+
+    Raises
+    ------
+    InputError
+        Inputs that cannot be used; what was computed before stays on disk.
+    """
+    dated = _tabulate_dates(setup, engine, progress)
+    return _tabulate_years(setup, engine, progress) or dated
+
+
+def _tabulate_years(setup: Setup, engine: Engine | None, progress: Progress | None) -> bool:
+    """The annual layers, a year at a time -> their activity tables, staged until they are settled."""
+    if setup.annual is None:
+        return False
+    hashes, _ = hash_inputs(setup)
+    keys = {plan.year: _year_key(setup, plan, hashes) for plan in setup.annual_plans}
+    strata = tables.STRATA.read(tables_of(setup.out) / "strata.csv")
+    key = _years_key(setup, hashes)
+    if _kept(setup.out, "annual", key):
+        return False
+    coverage = setup.coverage()
+    parts = [_year(setup, plan, keys[plan.year], coverage, strata, hashes, engine, progress) for plan in setup.annual_plans]
+    annual, fire = (pd.concat([part[place] for part in parts], ignore_index=True) for place in range(2))
+    stop_on_errors(missing_in_years(setup, annual))
+    staged = setup.out / STAGED_TABLES
+    write_table(tables.ACTIVITY_ANNUAL, annual, staged)
+    write_table(tables.ACTIVITY_FIRE, fire, staged)
+    write_json(staged / ANNUAL_STAGE, {"key": key, "names": [tables.ACTIVITY_ANNUAL.name, tables.ACTIVITY_FIRE.name]})
+    return True
+
+
+def _year(
+    setup: Setup, plan: AnnualPlan, key: str, coverage: Coverage, strata: pd.DataFrame, hashes: Mapping[str, str], engine: Engine | None,
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """The activity of one year; tiles that were kept before are not read again."""
+    assert setup.annual is not None
+    store = PartialStore(setup.out / "partials", key)
+    changed: list[str] = []
+    try:
+        before = len(store)
+        stack = stack_of(plan, with_pieces(setup, hashes)[0].stack, setup.annual)
+        map_windows(stack, coverage, AnnualWork(plan), store, engine=_of_many_files(engine), closely=False, progress=progress)
+        store.commit()
+        log(setup.out, "tabulated", year=plan.year, tiles=len(store), computed=len(store) - before)
+        frames = combine_annual(store.read(), plan, coverage.codes, strata)
+    finally:
+        changed = _changed_meanwhile(setup, hashes)
+        if changed:
+            store.remove()
+        else:
+            store.close()
+    if changed:
+        raise InputError([finding("E-HASH-01", label) for label in changed])
+    return frames
+
+
+def _of_many_files(engine: Engine | None) -> Engine:
+    """The engine with windows of one tile: a year of months has some forty files, and a window holds all of them."""
+    return replace(engine or Engine(), window_tiles=1)
+
+
+def _years_key(setup: Setup, hashes: Mapping[str, str]) -> str:
+    """The hash of everything that the tables of the annual layers say; their strata are numbered by the tables of the dates."""
+    strata = tables_of(setup.out) / "strata.csv"
+    keys = [_year_key(setup, plan, hashes) for plan in setup.annual_plans]
+    return content_hash([keys, file_sha256(strata) if strata.exists() else ""])
+
+
+def _year_key(setup: Setup, plan: AnnualPlan, hashes: Mapping[str, str]) -> str:
+    """The hash of everything that the sums of a year depend on."""
+    assert setup.annual is not None
+    stack = stack_of(plan, setup.stack, setup.annual)
+    return content_hash({"code": code_hash(*CODE_OF_YEARS), "plan": repr(plan), **_stack_key(setup, stack, hashes)})
+
+
+def _tabulate_dates(setup: Setup, engine: Engine | None, progress: Progress | None) -> bool:
     """The pixel pass: rasters -> activity tables, staged until they are settled, and tiles of the maps that are wanted.
 
     Returns whether anything was computed.
@@ -328,16 +422,17 @@ def settle_tables(out: Path) -> None:
     staged, settled = out / STAGED_TABLES, out / "tables"
     if not staged.exists():
         return
-    stage = read_json(staged / STAGE)
+    stages = {"tabulate": read_json(staged / STAGE), "annual": read_json(staged / ANNUAL_STAGE)}
     settled.mkdir(exist_ok=True)
     for path in sorted(staged.iterdir()):
-        if path.name != STAGE:
+        if path.name not in (STAGE, ANNUAL_STAGE):
             os.replace(path, settled / path.name)
-    if stage is not None:
-        _record(out, "tabulate", stage["key"], stage["names"])
-        if tables.VECTOR_AREAS.name not in stage["names"]:
-            for path in settled.glob(f"{tables.VECTOR_AREAS.name}.*"):
-                path.unlink()
+    for name, stage in stages.items():
+        if stage is not None:
+            _record(out, name, stage["key"], stage["names"])
+    if stages["tabulate"] is not None and tables.VECTOR_AREAS.name not in stages["tabulate"]["names"]:
+        for path in settled.glob(f"{tables.VECTOR_AREAS.name}.*"):
+            path.unlink()
     shutil.rmtree(staged)
 
 
@@ -350,26 +445,34 @@ def _tables_key(setup: Setup, sums: Mapping[str, Any]) -> str:
 
 def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the sums depend on; window size and workers are not among it."""
+    return {"code": code_hash(*CODE_OF_PASS), "plan": asdict(setup.plan), **_stack_key(setup, setup.stack, hashes)}
+
+
+def _stack_key(setup: Setup, stack: Stack, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """The layers of a stack with what is in their files, the grid, and the zones."""
     layers = [
         {
             "name": layer.name, "kind": layer.kind, "missing": layer.missing_codes, "valid": layer.valid if layer.valid_declared else None,
             "resampling": layer.resampling,
             "files": [
-                [str(year), [[[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in member] for member in members]]
+                [
+                    str(year),
+                    [
+                        [[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs, file.band] for file in member]
+                        for member in members
+                    ],
+                ]
                 for year, members in layer.dates
             ],
         }
-        for layer in setup.stack.layers
+        for layer in stack.layers
     ]  # fmt: skip
     polygons = {
-        "sets": [set_key(one, setup, hashes) for one in setup.stack.vectors],
-        "layers": [[layer.name, [[str(year), place] for year, place in layer.polygons]] for layer in setup.stack.layers],
+        "sets": [set_key(one, setup, hashes) for one in stack.vectors],
+        "layers": [[layer.name, [[str(year), place] for year, place in layer.polygons]] for layer in stack.layers],
     }  # fmt: skip
     zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
-    return {
-        "code": code_hash(*CODE_OF_PASS), "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
-        "zones": content_hash(zones), "rule": setup.config.zones.rule, "polygons": polygons,
-    }  # fmt: skip
+    return {"layers": layers, "polygons": polygons, "grid": asdict(setup.grid), "zones": content_hash(zones), "rule": setup.config.zones.rule}
 
 
 def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> list[str]:
@@ -381,16 +484,15 @@ def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> list[str]:
 
 def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
     rows = []
-    for layer in setup.stack.layers:
+    for layer in (*setup.stack.layers, *(setup.annual.layers if setup.annual is not None else ())):
         for year, members in layer.dates:
             for file in (one for member in members for one in member):
                 how = "direct" if file.offset is not None else f"warped: {layer.resampling}"
                 source = next(one for one in setup.sources if one.label == file.label)
-                rows.append(
-                    {"file": file.label, "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
-                )
+                said = {"sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how, "source": source.origin}
+                rows.append({"file": file.label, "layer": layer.name, "year": year, **said})
                 rows += [
-                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how}
+                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how, "source": ""}
                     for one in ancestors(source)
                 ]
     rows += [
@@ -445,12 +547,30 @@ def snapshot(setup: Setup) -> None:
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
             "uncertainty": settings_of(config, setup.grid, setup.plan.lattice),
+            **({"annual": _annual_settings(setup)} if setup.annual is not None else {}),
             "control_areas": setup.control_areas is not None,
             "accept_areas": config.control_areas is not None and config.control_areas.accept,
             "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
+
+
+def _annual_settings(setup: Setup) -> dict[str, Any]:
+    """What the accounting has to know of the annual layers beside their tables."""
+    assert setup.annual is not None
+    sections = setup.config.layers
+    return {
+        "years": {layer.name: years_of(setup.annual, layer.name) for layer in setup.annual.layers},
+        "encodings": {layer.name: sections[layer.name].encoding or "annual" for layer in setup.annual.layers},
+        "npp_tonnes_per_ha": to_tonnes_per_hectare(sections[NPP].unit or "") if setup.annual.has(NPP) else None,
+    }
+
+
+def _has_years(out: Path) -> bool:
+    """Has the run annual layers?"""
+    settings = read_json(inputs_of(out) / "settings.json")
+    return isinstance(settings, dict) and "annual" in settings
 
 
 def _described(section: LayerSection) -> dict[str, Any]:
@@ -530,7 +650,7 @@ def read_inventory(out: Path) -> Inventory:
     raking = _raking_of(inputs, settings, *mapped)
     years, pairs = mapped if raking is None else _on_official_areas(raking, by_year, by_pair, *mapped, strata, reading)
     events = tables.EVENTS.read(inputs / "events.csv") if (inputs / "events.csv").exists() else None
-    prepared = prepare(years, pairs, knowledge, lookup, events)
+    prepared = _with_years(prepare(years, pairs, knowledge, lookup, events), out, settings, strata, reading, knowledge, lookup)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
@@ -542,6 +662,20 @@ def read_inventory(out: Path) -> Inventory:
         policy=PolicySection.model_validate(settings["policy"]), bins=by_year["bin"].to_numpy(dtype=np.int64),
         evidence=evidence, areas=areas, raking=raking,
     )  # fmt: skip
+
+
+def _with_years(
+    prepared: Prepared, out: Path, settings: Mapping[str, Any], strata: pd.DataFrame, reading: Reading, knowledge: Knowledge, lookup: FactorLookup
+) -> Prepared:  # fmt: skip
+    """The inventory with its fires and its production, where the run has annual layers."""
+    if "annual" not in settings:
+        return prepared
+    folder = annual_tables_of(out)
+    fires = fires_of(tables.ACTIVITY_FIRE.read(folder / "activity_fire.csv"), strata, reading, knowledge)
+    annual = tables.ACTIVITY_ANNUAL.read(folder / "activity_annual.csv")
+    per = settings["annual"]["npp_tonnes_per_ha"]
+    production = None if per is None else production_of(annual, strata, reading, lookup, per)
+    return replace(prepared, fires=fires, production=production, weather=Weather(annual, strata, reading))
 
 
 def _raking_of(inputs: Path, settings: Mapping[str, Any], years: YearCells, pairs: PairCells) -> Raking | None:
@@ -576,6 +710,11 @@ def inputs_of(out: Path) -> Path:
 def tables_of(out: Path) -> Path:
     """The folder of the activity tables: the staged one of a run that is under way, else that of the results."""
     return out / STAGED_TABLES if (out / STAGED_TABLES / STAGE).exists() else out / "tables"
+
+
+def annual_tables_of(out: Path) -> Path:
+    """The folder of the activity tables of the annual layers, in the same way."""
+    return out / STAGED_TABLES if (out / STAGED_TABLES / ANNUAL_STAGE).exists() else out / "tables"
 
 
 def _factors_of(inputs: Path, settings: Mapping[str, Any]) -> FactorTable:
@@ -620,12 +759,31 @@ def account(out: Path) -> bool:
         settle_tables(out)
         _settle_inputs(out)
         if computed:
+            _drop_unmade(out, {table.name for table in frames})
             _record(out, "account", key, [table.name for table in frames])
             log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
         return computed
     finally:
         for staged in (STAGED, STAGED_TABLES):
             shutil.rmtree(out / staged, ignore_errors=True)
+
+
+def _drop_unmade(out: Path, made: set[str]) -> None:
+    """Take away the tables of annual layers that an earlier run had and this one has not: they say nothing of it."""
+    held = {*made, *((tables.ACTIVITY_ANNUAL.name, tables.ACTIVITY_FIRE.name) if _has_years(out) else ())}
+    for table in (tables.ACTIVITY_ANNUAL, tables.ACTIVITY_FIRE, tables.NEP_CHECK, tables.GRASS_WEATHER):
+        if table.name not in held:
+            for suffix in ("csv", "parquet"):
+                (out / "tables" / f"{table.name}.{suffix}").unlink(missing_ok=True)
+    if not _has_years(out):
+        _forget(out, "annual")
+
+
+def _forget(out: Path, stage: str) -> None:
+    """A stage that a run no longer has leaves its record."""
+    record = read_json(out / "run.json") or {}
+    if record.get("stages", {}).pop(stage, None) is not None:
+        write_json(out / "run.json", record)
 
 
 def _settle_inputs(out: Path) -> None:
@@ -644,6 +802,7 @@ def _settle_inputs(out: Path) -> None:
 def _account_key(out: Path) -> dict[str, Any]:
     files = [
         *(tables_of(out) / f"{name}.csv" for name in ("activity_year", "activity_pair", "activity_lattice", "strata", "zones")),
+        *(annual_tables_of(out) / f"{name}.csv" for name in ("activity_annual", "activity_fire") if _has_years(out)),
         *(inputs_of(out) / name for name in sorted(INPUT_FILES)),
     ]  # fmt: skip
     return {"code": code_hash(*CODE_OF_ACCOUNTING), **{path.name: file_sha256(path) for path in files if path.is_file()}}
@@ -656,7 +815,9 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
     with_errors = tables_with_intervals(
         assessed, inventory.factors, inventory.evidence.known(), inventory.monte_carlo, groups_of_zones(inventory.zones), tuple(inventory.zones["zone"])
     )
+    summary = with_errors.summary
     return {
+        **_of_years(inventory, assessed, summary),
         tables.LAND_USE: land_use(prepared, inventory.evidence.samples),
         tables.STOCKS: with_errors.stocks,
         tables.REMOVALS: with_errors.removals,
@@ -672,6 +833,18 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         tables.FACTORS_USED: factor_rows(inventory),
         **({} if inventory.raking is None else {tables.RAKING: inventory.raking.rows}),
     }
+
+
+def _of_years(inventory: Inventory, assessed: Assessed, summary: pd.DataFrame) -> dict[Table, pd.DataFrame]:
+    """The check by NEP, and the weather part of grassland, where the run has annual layers."""
+    prepared = inventory.prepared
+    if prepared.weather is None:
+        return {}
+    out = {tables.GRASS_WEATHER: prepared.weather.table(assessed.central.removals)}
+    if prepared.production is not None:
+        values = with_nan_column(inventory.factors.value[None, :])
+        out[tables.NEP_CHECK] = nep_table(prepared.production, values, summary, groups_of_zones(inventory.zones))
+    return {table: frame for table, frame in out.items() if len(frame)}
 
 
 def _bounds(inventory: Inventory) -> pd.DataFrame:
@@ -755,11 +928,21 @@ def keep_summary(out: Path, found: Sequence[Finding] | None) -> str:
     kept = read_json(out / "findings.json") or {}
     settings = read_json(out / "inputs" / "settings.json")
     frames = {table: table.read(out / "tables" / f"{table.name}.csv") for table in _SUMMARISED}
+    of_years = _frames_of_years(out) if "annual" in settings else {}
     for language in LANGUAGES:
         lines = [f"{one['id']} {one['message']}: {one['where']}" for one in kept.get(language, [])]
-        words = summary_words(frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language)
+        words = summary_words(
+            frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language, of_years
+        )
         replace_file(out / f"summary.{language}.md", words.encode("utf-8"))
     return (out / f"summary.{current_language()}.md").read_text(encoding="utf-8")
+
+
+def _frames_of_years(out: Path) -> dict[str, pd.DataFrame]:
+    """What a run with annual layers says beside its summary."""
+    declared = {table.name: table for table in tables.OUTPUT_TABLES}
+    paths = {name: out / "tables" / f"{name}.csv" for name in FRAMES}
+    return {name: declared[name].read(path) for name, path in paths.items() if path.exists()}
 
 
 def plan_of(setup: Setup) -> str:

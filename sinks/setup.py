@@ -20,10 +20,14 @@ from aoi.parcels import Parcels, cross, read_parcels
 from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
+from sinks.annual import AnnualPlan, annual_plans, check_years
 from sinks.config import LAND_COVER, NDVI, POLYGON_KEYS, RASTER_KEYS, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
+from sinks.layers.annual import annual_stack, dated_only, find_annual_sources
+from sinks.layers.cloud.local import shelf_of
+from sinks.layers.cloud.request import Footprint
 from sinks.layers.inputs import (
     Folders,
     Source,
@@ -35,6 +39,7 @@ from sinks.layers.inputs import (
     possible_range,
     run_grid,
     valid_range,
+    with_blocks,
     with_polygons,
 )
 from sinks.layers.layer import Stack
@@ -108,6 +113,8 @@ class Setup:
     findings: tuple[Finding, ...] = ()
     product: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    annual: Stack | None = None
+    annual_plans: tuple[AnnualPlan, ...] = ()
     vectors: tuple[VectorSource, ...] = ()
 
     @property
@@ -146,9 +153,12 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     folders = folders_of(config, base, roots)
     gathered = _Gathered(found)
     out = out or gathered.take(lambda: _output(config, folders), None)
-    zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
-    sources = gathered.take(lambda: find_sources(config, folders, polygons=True), None) or []
-    vectors = gathered.take(lambda: find_vectors(config, folders), None) or []
+    zone_sets, parcels = gathered.take(lambda: read_zone_sets(config, folders), (None, None))
+    shelf = None if zone_sets is None else shelf_of(config, Footprint(zone_sets[0]), folders.base, folders.roots)
+    dated = dated_only(config)
+    sources = gathered.take(lambda: find_sources(dated, folders, shelf, polygons=True), None) or []
+    of_years = gathered.take(lambda: find_annual_sources(config, folders), None) or []
+    vectors = gathered.take(lambda: find_vectors(dated, folders), None) or []
     gathered.add(_check_polygon_keys(config))
     gathered.add(check_units(config))
     texts: dict[str, Codes] = {}
@@ -166,20 +176,28 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     grid = gathered.take(lambda: (run_grid(config, sources, folders, vectors), []), None)
     gathered.stop()
     missing_codes = {LAND_COVER: tuple(sorted({code for legend in legends.values() if legend for code in legend.missing_codes}))}
-    stack = gathered.take(lambda: build_stack(config, sources, grid, {}, missing_codes), None)
+    stack = gathered.take(lambda: build_stack(dated, sources, grid, {}, missing_codes), None)
+    annual = gathered.take(lambda: annual_stack(config, of_years, grid), None) if of_years else None
     gathered.stop()
+    if any(source.stored is not None for source in sources):
+        *placed, lacking = with_blocks(sources, stack, tuple(Coverage.of(zone_sets, grid, config.zones.rule).tiles()))
+        sources, stack = placed
+        gathered.add(lacking)
+        gathered.stop()
     ranges = {name: valid_range(name, config.layers[name]) for name in {source.layer for source in vectors}}
     stack = with_polygons(stack, *sets_of(config, vectors, Meanings(codes=texts, valid=ranges)))
     plan = _plan(config, stack, factors)
+    gathered.add(check_years(config, annual, plan.intervals))
     gathered.add(_check_change(config))
     gathered.add(check_uncertainty(config, grid, plan.lattice))
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
     return Setup(
-        config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
+        config=config, folders=folders, out=out, sources=(*sources, *of_years), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
+        policy=policy, findings=tuple(gathered.findings), product=_product(config), annual=annual,
+        annual_plans=annual_plans(config, annual, plan, legends, factors) if annual is not None else (),
         control_areas=controls, events=events,
-        policy=policy, findings=tuple(gathered.findings), product=_product(config),
         vectors=tuple(vectors),
     )  # fmt: skip
 
@@ -229,6 +247,7 @@ def _output(config: Config, folders: Folders) -> tuple[Path, list[Finding]]:
 def _files_read(config: Config) -> list[tuple[str, str]]:
     """Every path of a configuration, and where it stands."""
     files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
+    files += [(layer.stac, f"layers.{name}.stac") for name, layer in config.layers.items() if layer.stac and "://" not in layer.stac]
     files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
     files += [(layer.members, f"layers.{name}.members") for name, layer in config.layers.items() if layer.members]
     if config.accuracy is not None:
@@ -245,7 +264,14 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 
-def _zones(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
+def read_zone_sets(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
+    """The zones of a run, and its parcels crossed with them.
+
+    Raises
+    ------
+    InputError
+        They cannot be read.
+    """
     section = config.zones
     found: list[Finding] = []
     if section.builtin:
@@ -278,17 +304,12 @@ def _check_polygon_keys(config: Config) -> list[Finding]:
     found = []
     for name, section in config.layers.items():
         keys = [key for key in POLYGON_KEYS if key in section.model_fields_set]
-        if keys and not of_polygons(config, name):
+        if keys and not section.of_polygons:
             found.append(finding("E-TUBAN-21", f"layers.{name}", keys=", ".join(keys)))
         others = [key for key in RASTER_KEYS if key in section.model_fields_set]
-        if others and all(is_vector(Path(text)) for texts in section.files.values() for text in texts):
+        if others and section.files and all(is_vector(Path(text)) for texts in section.files.values() for text in texts):
             found.append(finding("E-TUBAN-23", f"layers.{name}", keys=", ".join(others)))
     return found
-
-
-def of_polygons(config: Config, layer: str) -> bool:
-    """Does a date of a layer come from survey polygons?"""
-    return any(is_vector(Path(text)) for texts in config.layers[layer].files.values() for text in texts)
 
 
 def _legends(config: Config, folders: Folders, texts: dict[str, Codes]) -> tuple[dict[int, Legend | None], list[Finding]]:
@@ -301,7 +322,7 @@ def _legends(config: Config, folders: Folders, texts: dict[str, Codes]) -> tuple
         texts[LAND_COVER] = texts_of(builtin)
         return dict.fromkeys(config.run.dates, builtin), []
     path, label = folders.find(name, "layers.land_cover.legend")
-    if of_polygons(config, LAND_COVER):
+    if config.layers[LAND_COVER].of_polygons:
         legend, texts[LAND_COVER] = read_text_legend(path, label)
         return dict.fromkeys(config.run.dates, legend), _notes(TEXT_LEGEND, path, label)
     return dict.fromkeys(config.run.dates, read_legend(path, label)), _notes(LEGEND, path, label)
@@ -326,7 +347,7 @@ def _stratum_values(config: Config, folders: Folders, texts: dict[str, Codes]) -
                 found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=", ".join(vocabulary)))
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
-        if of_polygons(config, layer):
+        if config.layers[layer].of_polygons:
             out[name], texts[layer] = read_text_names(path, label)
             found += _notes(TEXT_NAMES, path, label)
         else:
@@ -418,7 +439,7 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
             continue
         per = to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
         out[name] = ValueUnit(
-            tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0,
+            tonnes_per_ha=per, basis=section.basis or "", dated=not section.undated, depth_cm=section.depth_cm or 0,
             biomass=section.biomass or "",
         )  # fmt: skip
     return out

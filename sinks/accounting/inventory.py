@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, converted, dead_matter_change, holes, without_holes
 from sinks.accounting.entries import Entries, entries_of_change, joined, only_inventoried
 from sinks.accounting.events import EventTerms, event_terms
+from sinks.accounting.fire import Fires
 from sinks.accounting.lookup import FactorLookup
+from sinks.accounting.nep import Production
 from sinks.accounting.pools import PoolCarbon, all_pools
 from sinks.accounting.rates import Rates, pools_with_rates, rates_of
 from sinks.accounting.rows import PairCells, Rows, YearCells
 from sinks.accounting.soil_cohorts import SoilChain, SoilRate, soil_chain, soil_rate
 from sinks.accounting.terms import Batch, Equation, Terms, with_nan_column
+from sinks.accounting.weather import Weather
 from sinks.config import LAND_COVER
 from sinks.ecosystems.method import Knowledge
 from sinks.equations import biomass, soil, wetland
@@ -70,6 +73,9 @@ class Prepared:
     rates: Rates
     events: EventTerms | None = None
     pair_area: Floats | None = None
+    fires: Fires | None = None
+    production: Production | None = None
+    weather: Weather | None = None
 
     def factor_rows(self) -> Ints:
         """Rows of the factor table that the inventory uses."""
@@ -77,7 +83,7 @@ class Prepared:
             *(carbon.terms for pools in (self.year_pools, self.start_pools, self.end_pools) for carbon in pools.values()),
             *self.growth.values(), *self.year_growth.values(), self.marsh_methane,
         ]  # fmt: skip
-        rows = [one.factor_rows() for one in terms]
+        rows = [one.factor_rows() for one in (*terms, *(one for one in (self.fires, self.production) if one is not None))]
         more = [self.transition_row, *([self.peat_row] if len(peat_rows(self.pairs)) else []), *([self.gwp_row] if self.marsh_methane.batches else [])]
         given = [self.rates.factor_rows(), *([self.events.factor_rows()] if self.events is not None else [])]
         return np.unique(np.concatenate([*rows, self.rate.factor_rows(), *given, more])).astype(np.int64)

@@ -7,7 +7,9 @@ from pathlib import Path
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import guarded_path
 from sinks.config import LAND_COVER, Config, LayerSection, PlotSection, RetrievalSection, read_config
-from sinks.layers.inputs import Source, build_stack, find_sources, valid_range
+from sinks.layers.cloud.local import shelf_of
+from sinks.layers.cloud.request import Footprint
+from sinks.layers.inputs import Source, build_stack, find_sources, valid_range, with_blocks
 from sinks.layers.layer import Stack
 from sinks.setup import Setup, set_up_config
 
@@ -104,9 +106,9 @@ def _undated(config: Config, dates: tuple[int, ...], where: str) -> list[Finding
     """Predictors that have no files for a date."""
     found = []
     for name, section in config.predictors.items():
-        missing = [year for year in dates if None not in section.files and year not in section.files]
+        missing = section.lacks(dates)
         if missing:
-            years = ", ".join(str(year) for year in section.files)
+            years = ", ".join(map(str, section.years))
             found.append(finding("E-YEAR-01", f"{where}: predictors.{name}", missing=", ".join(map(str, missing)), years=years))
     return found
 
@@ -115,10 +117,16 @@ def _with_predictors(run: Setup, config: Config, dates: tuple[int, ...]) -> tupl
     """The stack of a run with its predictors; classes keep the codes that mean no data."""
     section = config.run.model_copy(update={"years": dates, "base_year": None})
     predictors = config.model_copy(update={"run": section, "layers": config.predictors, "strata": {}})
-    sources, found = find_sources(predictors, run.folders)
+    shelf = shelf_of(config, Footprint(run.zone_sets[0]), run.folders.base, run.folders.roots)
+    sources, found = find_sources(predictors, run.folders, shelf)
     if errors(found):
         raise InputError(found)
     stack, more = build_stack(predictors, sources, run.grid, {}, {})
     if errors(more):
         raise InputError([*found, *more])
+    if any(source.stored is not None for source in sources):
+        placed, stack, more = with_blocks(sources, stack, tuple(run.coverage().tiles()))
+        sources = list(placed)
+        if errors(more):
+            raise InputError(more)
     return Stack(grid=run.grid, layers=(*run.stack.layers, *stack.layers), years=dates), (*run.sources, *sources)

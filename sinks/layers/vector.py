@@ -15,10 +15,9 @@ from aoi.findings import Finding, InputError, finding
 from aoi.grids import crs_text, horizontal_crs, parse_crs, same_crs
 from aoi.guard import UNKNOWN_ENCODING, VectorHeader, vector_header
 from aoi.zones import Zones, check_extent
-from sinks.config import LAND_COVER, Config, LayerSection
+from sinks.config import LAND_COVER, VECTOR_SUFFIXES, Config, LayerSection
 from sinks.units import M2_TO_HA, MU_TO_HA
 
-VECTOR_SUFFIXES = (".fgb", ".gdb", ".geojson", ".gpkg", ".json", ".shp")
 AREA_HA = {"m2": M2_TO_HA, "ha": 1.0, "mu": MU_TO_HA}
 """Hectares of one unit of an official area."""
 _SHAPEFILE = (".cpg", ".dbf", ".prj", ".shp", ".shx")

@@ -40,9 +40,26 @@ def _check_rasters(block: Block, polygons: Polygons) -> None:
                 raise Strange
 
 
+def every_piece(block: Block, polygons: Polygons) -> Places:
+    """The pieces of the cells of the zones, one row per zone and piece."""
+    joint, rows = _pieces(block, polygons)
+    return _places(block, polygons, joint, *rows)
+
+
 def piece_places(block: Block, polygons: Polygons, plan: Plan) -> Places:
     """The pieces of the cells of the zones; those of one zone whose polygons have the same attributes are taken together: in a cell, or in all of the tile."""
     layout = layout_of(plan, tuple(block.stored))
+    joint, (at, zone, area, piece) = _pieces(block, polygons)
+    rasters = [key for key in _keys(layout) if key not in polygons.places]
+    tags = [zone, *(kinds_of(one)[joint.polygons[number]][piece] for number, one in enumerate(polygons.sets))]
+    tags += [at] if _told_apart(layout, rasters) else [block.arrays[key].reshape(-1)[at].astype(np.int64) for key in rasters]
+    group, first = _grouped(tags)
+    summed = np.bincount(group, weights=area, minlength=len(first)).astype(np.float64)
+    return _places(block, polygons, joint, at[first], zone[first], summed, piece[first])
+
+
+def _pieces(block: Block, polygons: Polygons) -> tuple[Joint, tuple[Ints, Ints, Floats, Ints]]:
+    """The joint pieces of a tile; and of every zone and piece the cell, the zone, the area [ha] and the piece."""
     wanted = np.zeros(block.tile.height * block.tile.width, dtype=bool)
     wanted[block.zones.cells] = True
     joint = polygons.joint(wanted)
@@ -50,14 +67,10 @@ def piece_places(block: Block, polygons: Polygons, plan: Plan) -> Places:
     at = block.zones.cells[row]
     shape = (block.tile.height, block.tile.width)
     area = weight * np.broadcast_to(block.area_ha, shape).reshape(-1)[at]
-    zone = block.zones.zones[row].astype(np.int64)
-    rasters = [key for key in _keys(layout) if key not in polygons.places]
-    tags = [zone, *(kinds_of(one)[joint.polygons[number]][piece] for number, one in enumerate(polygons.sets))]
-    tags += [at] if _told_apart(layout, rasters) else [block.arrays[key].reshape(-1)[at].astype(np.int64) for key in rasters]
-    group, first = _grouped(tags)
-    area = np.bincount(group, weights=area, minlength=len(first)).astype(np.float64)
-    at, zone, piece = at[first], zone[first], piece[first]
+    return joint, (at, block.zones.zones[row].astype(np.int64), area, piece)
 
+
+def _places(block: Block, polygons: Polygons, joint: Joint, at: Ints, zone: Ints, area: Floats, piece: Ints) -> Places:
     def column(key: Key) -> NDArray[np.generic]:
         if key in polygons.places:
             return polygons.values(key, joint.polygons[polygons.places[key][0], piece])
