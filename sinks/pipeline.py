@@ -497,10 +497,10 @@ def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
                 ]
     rows += [
         {"file": one.label, "layer": one.layer, "year": one.year, "sha256": hashes[one.label], "bytes": source_bytes(one),
-         "how": f"coverage: {one.header.features} polygons, {setup.config.layers[one.layer].field_of(one.year)}"}
+         "how": f"coverage: {one.header.features} polygons, {setup.config.layers[one.layer].field_of(one.year)}", "source": ""}
         for one in setup.vectors
     ]  # fmt: skip
-    return pd.DataFrame(rows).drop_duplicates(["file", "layer"])
+    return pd.DataFrame(rows).drop_duplicates(["file", "layer"], ignore_index=True)
 
 
 def snapshot(setup: Setup) -> None:

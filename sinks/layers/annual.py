@@ -121,8 +121,8 @@ def stack_of_year(main: Stack, annual: Stack, year: int, dates: Mapping[str, Seq
     for name, wanted in dates.items():
         layer = main.layer(name)
         keys = {layer.date_key(date) for date in wanted}
-        dated, polygons = (tuple(one for one in held if one[0] in keys) for held in (layer.dates, layer.polygons))
-        layers.append(replace(layer, dates=dated, polygons=polygons, se=None))
+        dated = tuple(one for one in layer.dates if one[0] in keys)
+        layers.append(replace(layer, dates=dated, polygons=tuple(place for place in layer.polygons if place[0] in keys), se=None))
     return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates or layer.polygons), years=(year,), vectors=main.vectors)
 
 
