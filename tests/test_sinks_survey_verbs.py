@@ -182,3 +182,18 @@ def test_the_table_of_own_areas_goes_with_the_polygons(tmp_path):
             path.write_text(head + '[layers.land_cover]\n2020 = "land.tif"\nlegend = "land_survey"\n', encoding="utf-8")
         assert sinks("run", str(path), "--quiet").code == 0
         assert (tmp_path / "out" / "tables" / "vector_areas.csv").exists() == (name == "first")
+
+
+def test_fires_are_summed_over_pieces(tmp_path):
+    """A quarter of every cell burns each year: of every class a quarter of its polygons' area, which no cell holds whole."""
+    frame, later = survey(mosaic()), survey(mosaic())
+    later.loc[later.index[later["地类编码"] == "0401"][:2], "地类编码"] = "0103"
+    fires = {}
+    for year in (2021, 2022, 2023):
+        write_raster(tmp_path, f"fire{year}", np.full(LATTICE.shape, 0.25), LATTICE, -9999.0)
+        fires[str(year)] = f"fire{year}.tif"
+    keys = {"burned_area": {"encoding": "fraction", **fires}}
+    run = finish(write_survey(tmp_path, {2020: ("a.gpkg", frame), 2023: ("b.gpkg", later)}, keys=keys))
+    rows = run.exact("activity_fire").query("layer == 'land_cover' and year == 2021")
+    own = (frame.area / 1e4).groupby(frame["地类编码"].astype(int)).sum()
+    np.testing.assert_allclose(rows.groupby("class")["burned_ha"].sum(), 0.25 * own, rtol=1e-9)
