@@ -19,11 +19,12 @@ from aoi.findings import InputError, finding, stop_on_errors
 from aoi.grids import Grid
 from aoi.table import replace_file
 from sinks.checking import hash_inputs
-from sinks.config import ANNUAL_LAYERS, LayerSection
+from sinks.config import ANNUAL_LAYERS, LAND_COVER, LayerSection
 from sinks.layers.aligned_file import AlignedFile, EncodedTile
 from sinks.layers.encoding import Encoding, encoding_of
 from sinks.layers.layer import Layer, RasterFile, Stack
 from sinks.layers.raster import SOURCES_TAG, read_header
+from sinks.layers.vector import is_vector
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.provenance import HashMemory, code_hash, content_hash, log, read_json, versions, write_json
 from sinks.setup import Setup
@@ -160,6 +161,8 @@ def how_of(layer: Layer, files: Sequence[RasterFile]) -> str:
 def align(setup: Setup, engine: Engine, as_float: bool = False, watch: Callable[[Preparation], Progress | None] = lambda _: None) -> Preparation:
     """Make every aligned file of a run in the folder ``setup.out``, then the run file and the record.
 
+    Survey polygons know no grid: their files are named in the run file where they lie.
+
     Parameters
     ----------
     as_float : bool
@@ -284,11 +287,13 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     config = setup.config.model_dump(mode="json", exclude_unset=True)
     place = _Placed(setup)
     config["run"] = {**config["run"], "output": "out", "roots": place.roots()}
-    config.pop("grid", None)
-    if setup.config.grid.cell_area != "true":
-        config["grid"] = {"cell_area": setup.config.grid.cell_area}
-    crs = {} if _grid_of(work) == replace(setup.grid, cell_area="true") else {"crs": setup.grid.crs}
-    config["layers"] = {name: {**_layer_keys(work, name, place), **(crs if name not in ANNUAL_LAYERS else {})} for name in setup.config.layers}
+    config["grid"] = _grid_keys(work)
+    if not config["grid"]:
+        config.pop("grid")
+    same = not work.targets or _grid_of(work) == replace(setup.grid, cell_area="true")
+    crs = {} if same else {"crs": setup.grid.crs}
+    aligned = {target.layer.name for target in work.targets} - set(ANNUAL_LAYERS)
+    config["layers"] = {name: {**_layer_keys(work, name, place), **(crs if name in aligned else {})} for name in setup.config.layers}
     for name in NOT_CARRIED:
         config.pop(name, None)
     for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions", "control_areas", "events"):
@@ -302,6 +307,18 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     if "quantifications" in config:
         config["quantifications"]["files"] = [place.of(file) for file in config["quantifications"]["files"]]
     return config
+
+
+def _grid_keys(work: Preparation) -> dict[str, Any]:
+    """The section of the grid: the aligned land cover tells it; where that comes from polygons another aligned layer, else it stays declared."""
+    setup = work.setup
+    given = setup.config.grid.model_dump(mode="json", exclude_unset=True)
+    keys = {"cell_area": given["cell_area"]} if given.get("cell_area", "true") != "true" else {}
+    if not any(source.layer == LAND_COVER for source in setup.vectors):
+        return keys
+    if work.targets:
+        return {"like": work.targets[0].layer.name, **keys}
+    return {name: value for name, value in given.items() if name in ("crs", "resolution")} | keys
 
 
 def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any]:
@@ -319,6 +336,11 @@ def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any
         if layer == name:
             names = [target.name for target in targets]
             keys["file" if year is None else str(year)] = names if len(names) > 1 else names[0]
+    for year, texts in section.files.items():
+        polygons = [place.of(text) for text in texts if is_vector(Path(text))]
+        if polygons:
+            keys["file" if year is None else str(year)] = polygons if len(polygons) > 1 else polygons[0]
+            keys.update({"crs": section.crs} if section.crs is not None else {})
     return keys
 
 

@@ -8,7 +8,7 @@ from aoi.findings import Finding, InputError, finding
 from aoi.grids import Tile
 from sinks.accounting.weather import is_collinear
 from sinks.annual import stack_of
-from sinks.checking import SAMPLE_TILES
+from sinks.checking import SAMPLE_TILES, ready
 from sinks.config import ANNUAL_LAYERS, BURNED_AREA
 from sinks.layers.windows import Engine, map_windows
 from sinks.legends.legend import land_classes
@@ -41,10 +41,12 @@ def check_years_inputs(setup: Setup, *, deep: bool = False) -> list[Finding]:
     Parameters
     ----------
     deep : bool
-        All tiles instead of a sample.
+        All tiles instead of a sample. A run with survey polygons has no sample.
     """
-    if setup.annual is None:
+    if setup.annual is None or (setup.vectors and not deep):
         return []
+    setup = ready(setup)
+    assert setup.annual is not None
     coverage = setup.coverage()
     touched = [(tile.row, tile.col) for tile in coverage.tiles()]
     chosen = _Nothing(frozenset(touched[:: 1 if deep else max(1, len(touched) // SAMPLE_TILES)]))

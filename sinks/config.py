@@ -45,6 +45,12 @@ LAND_COVER = "land_cover"
 NDVI = "ndvi"
 VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI)
 DENSITY_LAYERS = POOLS
+VECTOR_SUFFIXES = (".fgb", ".gdb", ".geojson", ".gpkg", ".json", ".shp")
+"""How files of polygons are called."""
+POLYGON_KEYS = ("layer", "field", "fields", "ignore", "per", "area_field", "area_unit")
+"""Keys of a layer that only files of polygons understand."""
+RASTER_KEYS = ("scale", "offset", "nodata", "resampling")
+"""Keys of a layer that only rasters understand."""
 BURNED_AREA, NPP, GPP, GREENNESS, PRECIPITATION, TEMPERATURE = "burned_area", "npp", "gpp", "greenness", "precipitation", "temperature"
 ENCODINGS: Mapping[str, tuple[str, ...]] = {
     BURNED_AREA: ("mcd64a1", "fraction", "binary"), NPP: ("annual",), GPP: ("annual",), GREENNESS: ("annual",),
@@ -162,7 +168,14 @@ class NetworkSection(Section):
 
 
 class LayerSection(BaseModel):
-    """One layer: its files by year or its items in a catalogue, what its numbers mean, how they reach the grid."""
+    """One layer: its files by year or its items in a catalogue, what its numbers mean, how they reach the grid.
+
+    Keys from ``layer`` to ``area_unit`` belong to files of polygons: the layer in the
+    file, the attribute column (one, or by year), the encoding of texts, attribute
+    values that are no data, what a number is of (a hectare, or the whole polygon),
+    and the column of official areas with its unit. ``biomass`` says how growing stock
+    becomes biomass.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -182,6 +195,14 @@ class LayerSection(BaseModel):
     members: Text | None = None
     valid: tuple[float, float] | None = None
     depth_cm: int | None = Field(default=None, gt=0)
+    layer: Text | None = None
+    field: Text | None = None
+    fields: dict[YearKey, Text] | None = None
+    ignore: tuple[Text | int | float, ...] = ()
+    per: Literal["ha", "polygon"] = "ha"
+    area_field: Text | None = None
+    area_unit: Literal["m2", "ha", "mu"] | None = None
+    biomass: Literal["bcef", "equation"] | None = None
     ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
     encoding: Text | None = None
     preset: Text | None = None
@@ -216,7 +237,18 @@ class LayerSection(BaseModel):
             raise ValueError("layer_years_or_file")
         if self.valid is not None and self.valid[0] > self.valid[1]:
             raise ValueError("valid_order")
+        if (self.area_field is None) != (self.area_unit is None) or (self.per == "polygon" and self.area_field is None):
+            raise ValueError("area_field_and_unit")
         return self
+
+    @property
+    def of_polygons(self) -> bool:
+        """Does a date of the layer come from survey polygons?"""
+        return any(text.lower().endswith(VECTOR_SUFFIXES) for texts in self.files.values() for text in texts)
+
+    def field_of(self, year: int | None) -> str | None:
+        """The attribute column of a date, where the layer is one of polygons."""
+        return (self.fields or {}).get(str(year), self.field)
 
     @property
     def undated(self) -> bool:
@@ -536,6 +568,7 @@ _RULES = {
     "grid_crs_and_resolution": "E-CONF-09",
     "layer_years_or_file": "E-CONF-10",
     "valid_order": "E-CONF-11",
+    "area_field_and_unit": "E-TUBAN-01",
     "fixed_needs_percentage": "E-CONF-16",
     "assessed_not_ascending": "E-CONF-19",
     "closed_not_assessed": "E-CONF-17",
@@ -557,7 +590,7 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
         if name in ANNUAL_LAYERS:
             found += _check_annual(name, layer, place)
             continue
-        if layer.encoding is not None:
+        if layer.encoding is not None and not layer.of_polygons:
             found.append(finding("E-ANNUAL-02", f"{place}.encoding", encoding=layer.encoding, known="-"))
         if name not in used:
             found.append(finding("E-CONF-13", place, name=name, known=", ".join(sorted(used))))
@@ -565,6 +598,8 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
             found.append(finding("E-UNIT-01", place, unit=layer.unit or "-", basis=layer.basis or "-"))
         if name == "growing_stock_volume" and layer.unit is None:
             found.append(finding("E-UNIT-01", place, unit="-", basis="-"))
+        if layer.biomass is not None and name != "growing_stock_volume":
+            found.append(finding("E-TUBAN-20", f"{place}.biomass"))
         if name == "soil_organic_carbon" and layer.depth_cm is None:
             found.append(finding("E-UNIT-02", place))
         if layer.files_mean and name in classes:

@@ -60,14 +60,17 @@ from sinks.report.styles import write_style
 from sinks.report.words import summary_words
 from sinks.report.year_words import FRAMES
 from sinks.setup import Setup, densities_by_pool, mapped_ecosystems, value_units, zone_rows
+from sinks.survey import area_findings, set_key, source_bytes, source_hash, vector_areas, with_pieces
 from sinks.tabulate.activity import Activity, combine
 from sinks.tabulate.annual import AnnualWork, combine_annual
-from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.partials import PartialStore
+from sinks.tabulate.pieces import tables_of_tile
 from sinks.tabulate.tile import Plan, TileSums
 from sinks.units import to_tonnes_per_hectare
 
-CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
+CODE_OF_PASS = (
+    "sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/joint.py", "sinks/layers/polygons.py", "aoi/coverage.py", "aoi/grids.py",
+)  # fmt: skip
 CODE_OF_YEARS = (*CODE_OF_PASS, "sinks/layers/annual.py", "sinks/annual.py", "sinks/equations/respiration.py")
 CODE_OF_ACCOUNTING = (
     "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
@@ -125,7 +128,16 @@ def look(setup: Setup, progress: Progress | None = None) -> None:
 def findings_of_run(setup: Setup) -> list[Finding]:
     """Warnings and notes about the inputs of a finished run, from all of its cells."""
     read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
-    return [*setup.findings, *hash_inputs(setup)[1], *check_activity(setup, *read), *_accepted_areas(setup), *findings_of_years(setup)]
+    hashes, found = hash_inputs(setup)
+    return [*setup.findings, *found, *check_activity(setup, *read), *_survey_findings(setup, hashes), *_accepted_areas(setup), *findings_of_years(setup)]
+
+
+def _survey_findings(setup: Setup, hashes: Mapping[str, str]) -> list[Finding]:
+    """What is to be known of the survey polygons of a finished run."""
+    if not setup.vectors:
+        return []
+    maps = [finding("N-TUBAN-19", "maps")] if setup.config.maps else []
+    return [*with_pieces(setup, hashes)[1], *area_findings(tables.VECTOR_AREAS.read(setup.out / "tables" / "vector_areas.csv")), *maps]
 
 
 def _accepted_areas(setup: Setup) -> list[Finding]:
@@ -181,7 +193,7 @@ def _year(
     changed: list[str] = []
     try:
         before = len(store)
-        stack = stack_of(plan, setup.stack, setup.annual)
+        stack = stack_of(plan, with_pieces(setup, hashes)[0].stack, setup.annual)
         map_windows(stack, coverage, AnnualWork(plan), store, engine=_of_many_files(engine), closely=False, progress=progress)
         store.commit()
         log(setup.out, "tabulated", year=plan.year, tiles=len(store), computed=len(store) - before)
@@ -244,6 +256,7 @@ def _tabulate_dates(setup: Setup, engine: Engine | None, progress: Progress | No
     if activity is None:
         return True
     stop_on_errors(check_activity(setup, activity.year, activity.strata))
+    survey = _survey_rows(setup, hashes, activity.year)
     written = {
         tables.ZONES: zone_rows(setup, coverage),
         tables.ACTIVITY_YEAR: activity.year,
@@ -251,11 +264,21 @@ def _tabulate_dates(setup: Setup, engine: Engine | None, progress: Progress | No
         tables.STRATA: activity.strata,
         **({tables.ACTIVITY_LATTICE: activity.lattice} if setup.plan.lattice else {}),
         tables.INPUTS: _input_rows(setup, hashes),
+        **survey,
     }
     for table, frame in written.items():
         write_table(table, frame, staged)
     write_json(staged / STAGE, {"key": key, "names": [table.name for table in written]})
     return True
+
+
+def _survey_rows(setup: Setup, hashes: Mapping[str, str], activity: pd.DataFrame) -> dict[Table, pd.DataFrame]:
+    """The table of the polygons' own areas, where there are polygons; raises `InputError` where their official areas cannot be."""
+    if not setup.vectors:
+        return {}
+    frame = vector_areas(with_pieces(setup, hashes)[0], activity)
+    stop_on_errors(area_findings(frame))
+    return {tables.VECTOR_AREAS: frame}
 
 
 def _pass(
@@ -271,6 +294,7 @@ def _pass(
     before = len(kept.sums or ())
     activity = None
     try:
+        setup, _ = with_pieces(setup, hashes)
         function = TileWork(setup.plan if sums_key else None, TileMaps(setup, maps))
         map_windows(setup.stack, coverage, function, kept, engine=engine, closely=False, progress=progress)
         kept.commit()
@@ -301,7 +325,7 @@ class TileWork:
     maps: TileMaps
 
     def __call__(self, block: Block) -> TileResult:
-        return TileResult(None if self.plan is None else kernel_sums(block, self.plan), self.maps(block))
+        return TileResult(None if self.plan is None else tables_of_tile(block, self.plan), self.maps(block))
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +418,7 @@ def make_map(
 
 
 def settle_tables(out: Path) -> None:
-    """Put staged tables in place of those of the last run; each is there whole, the old or the new."""
+    """Put staged tables in place of those of the last run; each is there whole, the old or the new, and none of polygons that are no layer any more."""
     staged, settled = out / STAGED_TABLES, out / "tables"
     if not staged.exists():
         return
@@ -406,13 +430,16 @@ def settle_tables(out: Path) -> None:
     for name, stage in stages.items():
         if stage is not None:
             _record(out, name, stage["key"], stage["names"])
+    if stages["tabulate"] is not None and tables.VECTOR_AREAS.name not in stages["tabulate"]["names"]:
+        for path in settled.glob(f"{tables.VECTOR_AREAS.name}.*"):
+            path.unlink()
     shutil.rmtree(staged)
 
 
 def _tables_key(setup: Setup, sums: Mapping[str, Any]) -> str:
     """The hash of everything that the activity tables say: the sums, and what zones and files are called."""
     zones = [[zones.names_zh, zones.names_en, zones.parents] for zones in setup.zone_sets]
-    files = [[source.layer, source.year, source.label] for source in setup.sources]
+    files = [[source.layer, source.year, source.label] for source in setup.inputs]
     return content_hash([sums, zones, files])
 
 
@@ -440,15 +467,19 @@ def _stack_key(setup: Setup, stack: Stack, hashes: Mapping[str, str]) -> dict[st
         }
         for layer in stack.layers
     ]  # fmt: skip
+    polygons = {
+        "sets": [set_key(one, setup, hashes) for one in stack.vectors],
+        "layers": [[layer.name, [[str(year), place] for year, place in layer.polygons]] for layer in stack.layers],
+    }  # fmt: skip
     zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
-    return {"layers": layers, "grid": asdict(setup.grid), "zones": content_hash(zones), "rule": setup.config.zones.rule}
+    return {"layers": layers, "polygons": polygons, "grid": asdict(setup.grid), "zones": content_hash(zones), "rule": setup.config.zones.rule}
 
 
 def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> list[str]:
     """Labels of the inputs that changed, or went, under the pass (FAULTS R16)."""
     memory = HashMemory(setup.out / ".hashes.json")
-    paths = {source.label: source.path for source in setup.sources}
-    return [label for label, path in paths.items() if not path.exists() or memory.sha256(label, path) != hashes[label]]
+    sources = {source.label: source for source in setup.inputs}
+    return [label for label, one in sources.items() if not one.path.exists() or source_hash(memory, one) != hashes[label]]
 
 
 def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
@@ -464,7 +495,12 @@ def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
                     {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how, "source": ""}
                     for one in ancestors(source)
                 ]
-    return pd.DataFrame(rows).drop_duplicates(["file", "layer"])
+    rows += [
+        {"file": one.label, "layer": one.layer, "year": one.year, "sha256": hashes[one.label], "bytes": source_bytes(one),
+         "how": f"coverage: {one.header.features} polygons, {setup.config.layers[one.layer].field_of(one.year)}", "source": ""}
+        for one in setup.vectors
+    ]  # fmt: skip
+    return pd.DataFrame(rows).drop_duplicates(["file", "layer"], ignore_index=True)
 
 
 def snapshot(setup: Setup) -> None:
@@ -913,8 +949,9 @@ def plan_of(setup: Setup) -> str:
     """What a run would do: tiles, gigabytes to read, room on the disk."""
     coverage = setup.coverage()
     tiles = len(list(coverage.tiles()))
-    size = sum(source.path.stat().st_size for source in setup.sources) / 1e9
+    files = {source.label: source for source in setup.inputs}
+    size = sum(source_bytes(source) for source in files.values()) / 1e9
     base = next(parent for parent in (setup.out, *setup.out.parents) if parent.exists())
     free = shutil.disk_usage(base).free / 1e9
-    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(setup.sources),
+    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(files),
                 size=f"{size:.2f}", free=f"{free:.1f}")  # fmt: skip

@@ -440,6 +440,25 @@ INPUTS = Table(
     ),
 )  # fmt: skip
 
+VECTOR_AREAS = Table(
+    name="vector_areas", title_zh="图斑面积与蓄积核对", title_en="Areas and volumes of survey polygons", row_per="year and class code",
+    columns=(
+        YEAR,
+        _integer("class", "类别代码", "Class code", key=True, minimum=-1, description="missing is -1"),
+        _text("file", "文件", "File"),
+        _text("land_class", "地类", "Land class", choices=LAND_CLASSES),
+        _integer("polygons", "图斑数", "Polygons", minimum=0),
+        *(_decimal(name, zh, en, "ha", minimum=0, decimals=6) for name, zh, en in (
+            ("official_ha", "属性表面积", "Area by the attribute table"),
+            ("image_ha", "图斑面积（网格等积像）", "Area of the outlines in the grid's equal-area image"),
+            ("tabulated_ha", "活动数据面积", "Area in the activity tables"))),
+        *(_decimal(name, zh, en, "m3", decimals=6) for name, zh, en in (
+            ("official_m3", "属性表蓄积", "Growing stock by official areas"),
+            ("image_m3", "图斑蓄积", "Growing stock by the outlines"),
+            ("tabulated_m3", "活动数据蓄积", "Growing stock in the activity tables"))),
+    ),
+)  # fmt: skip
+
 QUANTIFICATIONS = Table(
     name="quantifications", title_zh="项目减排量核算", title_en="Quantifications of projects",
     row_per="project, module, league, vintage, stratum, period, term, pool",
@@ -736,7 +755,7 @@ OFFSETS = Table(
 
 OUTPUT_TABLES = (
     ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, ACTIVITY_ANNUAL, ACTIVITY_FIRE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
-    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, NEP_CHECK, GRASS_WEATHER, FACTORS_USED, INPUTS, RAKING,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, NEP_CHECK, GRASS_WEATHER, FACTORS_USED, INPUTS, VECTOR_AREAS, RAKING,
     APPROACHES_COMPARED,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip

@@ -92,6 +92,8 @@ def retrieval_of(path: Path, roots: Sequence[str] = (), *, of_plots: bool = Fals
         raise InputError(found)
     kept = {name: config.layers[name] for name in (LAND_COVER, *config.strata.values())}
     run = set_up_config(config.model_copy(update={"layers": kept, "maps": ()}), notes, path.resolve().parent, roots)
+    if run.vectors:
+        raise InputError(finding("E-TUBAN-22", f"{path.name}: layers.{run.vectors[0].layer}", file=run.vectors[0].label))
     stack, sources = _with_predictors(run, config, dates)
     folder = guarded_path(settings.output, base=run.folders.base, roots=(Path(run.folders.base.anchor),), where="retrieval.output")
     return Retrieval(

@@ -146,8 +146,9 @@ def stack_of_year(main: Stack, annual: Stack, year: int, dates: Mapping[str, Seq
     for name, wanted in dates.items():
         layer = main.layer(name)
         keys = {layer.date_key(date) for date in wanted}
-        layers.append(replace(layer, dates=tuple(one for one in layer.dates if one[0] in keys), se=None))
-    return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates), years=(year,))
+        dated = tuple(one for one in layer.dates if one[0] in keys)
+        layers.append(replace(layer, dates=dated, polygons=tuple(place for place in layer.polygons if place[0] in keys), se=None))
+    return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates or layer.polygons), years=(year,), vectors=main.vectors)
 
 
 __all__ = ["annual_sections", "annual_stack", "catalogued_years", "dated_only", "find_annual_sources", "stack_of_year", "years_of"]

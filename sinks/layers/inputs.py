@@ -15,6 +15,7 @@ import numpy as np
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.grids import Grid, Tile, alignment, crs_text, horizontal_crs, parse_crs, same_crs
 from aoi.guard import guarded_path
+from aoi.zones import box_text
 from sinks.config import DENSITY_LAYERS, LAND_COVER, Config, LayerSection
 from sinks.layers.cloud.cache import Stored
 from sinks.layers.cloud.local import Shelf, file_of_set, lacking
@@ -22,6 +23,7 @@ from sinks.layers.cloud.needed import wanted_blocks
 from sinks.layers.cloud.request import Request, requests_of
 from sinks.layers.layer import Kind, Layer, RasterFile, Stack
 from sinks.layers.raster import Header, read_header
+from sinks.layers.vector import VectorSet, VectorSource, is_vector, same_polygons_twice, source_of
 from sinks.presets import check_encoding
 from sinks.units import C_TO_CO2, DENSITY_UNITS, VOLUME_DENSITY_UNIT, to_tonnes_per_hectare
 
@@ -108,13 +110,15 @@ def folders_of(config: Config, base: Path, more: Sequence[str] = ()) -> Folders:
     return Folders(base=base, roots=tuple((base / root).resolve() for root in (*config.run.roots, *more)))
 
 
-def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -> tuple[list[Source], list[Finding]]:
+def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None, polygons: bool = False) -> tuple[list[Source], list[Finding]]:
     """Every raster of a configuration with its header, and all findings of names and headers.
 
     Parameters
     ----------
     shelf : Shelf, optional
         Where items of catalogues are; without it layers of catalogues have no files.
+    polygons : bool
+        Files of polygons are left to `find_vectors`; else they are no rasters.
     """
     sources: list[Source] = []
     found: list[Finding] = []
@@ -124,6 +128,8 @@ def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -
                 continue
             place = f"layers.{name}" + ("" if year is None else f".{year}")
             for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
+                if polygons and is_vector(path):
+                    continue
                 band = layer.band_of(year)
                 label = label if band is None else f"{label}#{band}"
                 try:
@@ -141,6 +147,29 @@ def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -
         sources += _catalogued(config, shelf, found)
     found += _same_file_twice(config, sources)
     return sources, found
+
+
+def find_vectors(config: Config, folders: Folders) -> tuple[list[VectorSource], list[Finding]]:
+    """Every file of survey polygons of a configuration with its header, and all findings of headers; names were looked at by `find_sources`."""
+    sources: list[VectorSource] = []
+    found: list[Finding] = []
+    for name, layer in config.layers.items():
+        for year, texts in layer.files.items():
+            if year is not None and year not in config.run.dates:
+                continue
+            files = _listed(texts, folders, f"layers.{name}", [])
+            polygons = [(label, path) for label, path in files if is_vector(path)]
+            if polygons and (len(polygons) < len(files) or layer.files_mean):
+                found.append(finding("E-TUBAN-15", f"layers.{name}", file=polygons[0][0]))
+            for label, path in polygons:
+                try:
+                    source, notes = source_of(name, year, label, path, layer)
+                except InputError as error:
+                    found += error.findings
+                    continue
+                sources.append(source)
+                found += notes
+    return sources, [*found, *same_polygons_twice(config, sources)]
 
 
 def _catalogued(config: Config, shelf: Shelf, found: list[Finding]) -> list[Source]:
@@ -318,7 +347,7 @@ def _same_file_twice(config: Config, sources: Sequence[Source]) -> list[Finding]
     return found
 
 
-def shared_by_years(sources: Sequence[Source], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
+def shared_by_years(sources: Sequence[Source | VectorSource], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
     """Pairs of years of a layer that have files of one content.
 
     Returns
@@ -338,18 +367,21 @@ def shared_by_years(sources: Sequence[Source], layer: str, contents: Mapping[str
     return out
 
 
-def run_grid(config: Config, sources: Sequence[Source], folders: Folders) -> Grid:
+def run_grid(config: Config, sources: Sequence[Source], folders: Folders, vectors: Sequence[VectorSource] = ()) -> Grid:
     """The grid of a run: declared, like a layer or file, else that of the land cover of the first result year.
 
     Raises
     ------
     InputError
-        ``like`` names nothing, or the files of a mosaic do not share a lattice.
+        ``like`` names nothing, the files of a mosaic do not share a lattice, or
+        polygons alone are to tell it (``E-TUBAN-16``).
     """
     section = config.grid
     if section.crs is not None and section.resolution is not None:
-        return _declared_grid(section.crs, section.resolution, sources, section.cell_area)
+        return _declared_grid(section.crs, section.resolution, sources, section.cell_area, vectors)
     like = section.like or LAND_COVER
+    if any(source.layer == like for source in vectors) and not any(source.layer == like for source in sources):
+        raise InputError(finding("E-TUBAN-16", "grid", layer=like))
     mine = [source for source in sources if source.layer == like]
     if not mine:
         path, label = folders.find(like, "grid.like")
@@ -378,29 +410,24 @@ def _union(sources: Sequence[Source]) -> Grid:
     return Grid(crs=first.crs, transform=(a, b, c + left * a, d, e, f + top * e), width=right - left, height=bottom - top)
 
 
-def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_area: str) -> Grid:
+def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_area: str, vectors: Sequence[VectorSource] = ()) -> Grid:
     """A grid of a CRS and resolution over the land cover; its corners are whole multiples of the resolution."""
     from pyproj import Transformer
 
     target = crs_text(parse_crs(crs, "grid.crs"))
     boxes = []
-    for source in sources:
-        if source.layer == LAND_COVER:
-            move = Transformer.from_crs(horizontal_crs(source.grid.crs), horizontal_crs(target), always_xy=True)
-            boxes.append(move.transform_bounds(*source.grid.bounds, densify_pts=101))
+    lands = [(one.grid.crs, one.grid.bounds) for one in sources if one.layer == LAND_COVER]
+    lands += [(one.crs, one.header.bounds) for one in vectors if one.layer == LAND_COVER]
+    for source_crs, bounds in lands:
+        move = Transformer.from_crs(horizontal_crs(source_crs), horizontal_crs(target), always_xy=True)
+        boxes.append(move.transform_bounds(*bounds, densify_pts=101))
     edges = np.asarray(boxes)
     if not np.isfinite(edges).all():
-        raise InputError(finding("E-CRS-04", "grid.crs", extent=_box_of(sources), crs=horizontal_crs(target).name))
+        raise InputError(finding("E-CRS-04", "grid.crs", extent=box_text(np.asarray(lands[0][1])), crs=horizontal_crs(target).name))
     (left, bottom), (right, top) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
     west, north = np.floor(left / resolution) * resolution, np.ceil(top / resolution) * resolution
     width, height = int(np.ceil((right - west) / resolution)), int(np.ceil((north - bottom) / resolution))
     return Grid(crs=target, transform=(resolution, 0.0, west, 0.0, -resolution, north), width=width, height=height, cell_area=cell_area)  # type: ignore[arg-type]
-
-
-def _box_of(sources: Sequence[Source]) -> str:
-    """Where the land cover lies, for a message."""
-    left, bottom, right, top = next(source.grid.bounds for source in sources if source.layer == LAND_COVER)
-    return f"x {left:.6g} .. {right:.6g}, y {bottom:.6g} .. {top:.6g}"
 
 
 def _misaligned(source: Source, grid: Grid) -> Finding:
@@ -490,6 +517,12 @@ def _check_resampling(name: str, section: LayerSection, kind: Kind) -> list[Find
     if section.resampling is None or section.resampling in allowed:
         return []
     return [finding("E-ALIGN-04", f"layers.{name}.resampling", resampling=section.resampling, allowed=", ".join(allowed))]
+
+
+def with_polygons(stack: Stack, sets: tuple[VectorSet, ...], places: Mapping[str, Mapping[int | None, tuple[int, int]]]) -> Stack:
+    """The layers of a run with those dates that come from survey polygons."""
+    layers = (replace(layer, polygons=tuple(sorted(places.get(layer.name, {}).items(), key=str))) for layer in stack.layers)
+    return replace(stack, layers=tuple(layers), vectors=sets)
 
 
 def valid_range(name: str, section: LayerSection) -> tuple[float, float] | None:

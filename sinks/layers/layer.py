@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import Grid
 from sinks.layers.raster import dataset_of, read_failure
+from sinks.layers.vector import VectorSet
 
 MISSING_CLASS = -1
 MOST_CODE = 2**31 - 1
@@ -65,7 +66,8 @@ class Layer:
     """A named layer: its files by date and member, and what its numbers mean.
 
     ``dates`` maps a year (None: the same at every date) to members; a member is a
-    mosaic of files, and a date with several members is averaged over them.
+    mosaic of files, and a date with several members is averaged over them. ``polygons``
+    maps dates that come from survey polygons to a set of the stack and its column.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Layer:
     valid_declared: bool = False
     resampling: str | None = None
     se: str | None = None
+    polygons: tuple[tuple[int | None, tuple[int, int]], ...] = ()
 
     def members(self, year: int) -> tuple[tuple[RasterFile, ...], ...]:
         """The members of a date: of the year itself, or those that hold at every date."""
@@ -84,7 +87,7 @@ class Layer:
 
     def date_key(self, year: int) -> int | None:
         """The key under which a date stands: the year, or None for a layer that never changes."""
-        return year if any(date == year for date, _ in self.dates) else None
+        return year if any(date == year for date, _ in (*self.dates, *self.polygons)) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,7 @@ class Stack:
     grid: Grid
     layers: tuple[Layer, ...]
     years: tuple[int, ...]
+    vectors: tuple[VectorSet, ...] = ()
 
     def layer(self, name: str) -> Layer:
         """The layer of a name."""

@@ -19,7 +19,8 @@ from sinks.layers.layer import MISSING_CLASS
 from sinks.layers.windows import Block, Key, Strange, files_of
 from sinks.tables import ACTIVITY_ANNUAL, ACTIVITY_FIRE
 from sinks.tabulate.activity import GatheredSums, Records
-from sinks.tabulate.tile import Floats, Ints, Sums, TileSums, as_met, bin_of, code_of, of_code
+from sinks.tabulate.pieces import every_piece
+from sinks.tabulate.tile import Floats, Ints, Sums, TileSums, as_met, bin_of, cell_places, code_of, of_code
 
 ANNUAL_SUMS = ("area_ha", "missing_ha", "sum", "sum_sq")
 FIRE_SUMS = ("area_ha", "burned_ha", "missing_ha", "sum", "sum_sq")
@@ -188,14 +189,12 @@ class _Values(Mapping[Key, Floats]):
 
 
 class _Land:
-    """The cells of the zones of a tile: weights, codes, values."""
+    """The cells of the zones of a tile, or the pieces of them where land comes from survey polygons: weights, codes, values."""
 
     def __init__(self, block: Block, plan: AnnualPlan) -> None:
         self.block, self.plan = block, plan
-        self.at = block.zones.cells
-        self.zone = block.zones.zones.astype(np.int64)
-        shape = (block.tile.height, block.tile.width)
-        self.area = block.zones.fractions * np.broadcast_to(block.area_ha, shape).reshape(-1)[self.at]
+        self.places = cell_places(block) if block.polygons is None else every_piece(block, block.polygons)
+        self.at, self.zone, self.area = self.places.at, self.places.zone, self.places.area
         self.values = _Values(self)
 
     def of(self, key: Key) -> NDArray[Any]:
@@ -207,6 +206,8 @@ class _Land:
             A value that cannot be.
         """
         block, stored = self.block, self.block.stored[key]
+        if block.polygons is not None and key in block.polygons.places:
+            return self.places.column(key)
         rows, columns = slice(block.row, block.row + block.tile.height), slice(block.col, block.col + block.tile.width)
         cells = np.asarray(stored.decoded(rows, columns).reshape(-1))
         low, high = stored.limits
