@@ -14,6 +14,7 @@ from aoi.grids import Tile
 from aoi.zones import Zones
 from sinks.config import LAND_COVER, Config, read_config
 from sinks.errors import Unfinished
+from sinks.layers.annual import annual_sections, dated_only, of_catalogue
 from sinks.layers.cloud.cache import Stored
 from sinks.layers.cloud.local import Shelf, shelf_of
 from sinks.layers.cloud.remote import Changed, Fetcher, Link, signing
@@ -89,11 +90,12 @@ class Frame:
     zone_sets: tuple[Zones, ...]
 
     def parts(self) -> list[Config]:
-        """Configurations of the layers that matter: those of catalogues with those that make the grid, and predictors of catalogues."""
+        """Configurations of the layers that matter: those of catalogues with those that make the grid, annual layers, predictors."""
         config = self.config
         grid = {LAND_COVER, *config.strata.values(), config.grid.like}
-        layers = {name: one for name, one in config.layers.items() if one.stac is not None or name in grid}
-        out = [config.model_copy(update={"layers": layers})]
+        dated = dated_only(config).layers
+        out = [config.model_copy(update={"layers": {name: one for name, one in dated.items() if one.stac is not None or name in grid}})]
+        out += [of_catalogue(config, name) for name, one in annual_sections(config).items() if one.stac is not None]
         predictors = {name: one for name, one in config.predictors.items() if one.stac is not None}
         if predictors:
             years = {*config.run.dates, *((config.plots.year,) if config.plots is not None else ())}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import broken
+import numpy as np
 import pytest
 import rasterio
 import shapely
@@ -256,3 +257,54 @@ def test_a_static_catalogue_over_http(server, tmp_path, from_files):
     server.stop()
     shutil.rmtree(project.out)
     assert activity_of(project, fetched=False) == activity_in(from_files)
+
+
+# -- layers of any years -----------------------------------------------------------------------------------
+
+
+def burned(year: int, month: int = 1) -> np.ndarray:
+    """Days of burn: a strip of the month; water and missing cells as the product has them."""
+    cells = np.zeros((broken.ROWS, broken.COLUMNS), dtype=np.int16)
+    cells[month * 4 : month * 4 + 2, 5:40] = min(366, 30 * month) if (year + month) % 2 else 0
+    cells[0, :5], cells[0, 5:9] = -1, -2
+    return cells
+
+
+def test_annual_layers_of_a_catalogue(server, tmp_path):
+    """Burned area, monthly in its product's encoding by its preset, and greenness of every year from the first date to the last: as from files."""
+    plain = broken.make_project(tmp_path / "files")
+    plain.config["run"] = {"title": "t", "years": [2020, 2021], "output": "out"}
+    (plain.folder / "land_2021.tif").write_bytes((plain.folder / "land_2023.tif").read_bytes())
+    for month in range(1, 13):
+        broken.write_raster(plain.folder / f"burned_2021_{month:02}.tif", burned(2021, month))
+    for year in (2020, 2021):
+        broken.write_raster(plain.folder / f"green_{year}.tif", (np.full((broken.ROWS, broken.COLUMNS), 0.3) + year / 1e5).astype(np.float32))
+    land = {"2020": "land_2020.tif", "2021": "land_2021.tif", "legend": "clcd"}
+    fire = {"encoding": "mcd64a1", "nodata": -1.0, "valid": [0, 366]}
+    plain.config["layers"] = {
+        "land_cover": land, "burned_area": {"2021": "burned_2021_*.tif", **fire},
+        "greenness": {"2020": "green_2020.tif", "2021": "green_2021.tif"},
+    }  # fmt: skip
+    assert plain.sinks("tabulate", "--quiet").code == 0
+    cloud = broken.Project(tmp_path / "cloud", json.loads(json.dumps(plain.config)))
+    cloud.folder.mkdir()
+    for name in ("zones.gpkg", "land_2020.tif", "land_2021.tif"):
+        (cloud.folder / name).write_bytes((plain.folder / name).read_bytes())
+    for month in range(1, 13):
+        server.add(plain.folder / f"burned_2021_{month:02}.tif", "modis-64A1-061", f"2021-{month:02}-01T00:00:00Z")
+    for item in server.items:
+        item["assets"] = {"Burn_Date": item["assets"]["data"]}
+    for year in (2020, 2021):
+        server.add(plain.folder / f"green_{year}.tif", "green", f"{year}-01-01T00:00:00Z")
+    cloud.config["layers"]["burned_area"] = {"preset": "mcd64a1", "encoding": "mcd64a1", "stac": server.api, "datetime": {"2021": "2021"}}
+    cloud.config["layers"]["greenness"] = {"stac": server.api, "collection": "green", "asset": "data"}
+    cloud.config["network"] = {"hosts": [server.host]}
+    assert sorted(set(cloud.sinks("run", "--json").ids)) == ["E-STAC-01", "N-PRESET-01", "W-PRESET-02"]
+    said = cloud.sinks("fetch", "--allow-network")
+    assert said.code == 0, said.err
+    server.stop()
+    said = cloud.sinks("tabulate", "--quiet")
+    assert said.code == 0, said.err
+    names = ["activity_annual.csv", "activity_fire.csv", "activity_year.csv"]
+    assert [(cloud.out / "tables" / name).read_bytes() for name in names] == [(plain.out / "tables" / name).read_bytes() for name in names]
+    assert len([row for row in inputs(cloud) if row["source"]]) == 14

@@ -11,6 +11,7 @@ from dataclasses import replace
 from aoi.findings import Finding, finding
 from aoi.grids import Grid
 from sinks.config import ANNUAL_LAYERS, BURNED_AREA, NPP, SEVERAL, Config, LayerSection
+from sinks.layers.cloud.local import Shelf
 from sinks.layers.inputs import Folders, Source, build_stack, find_sources, possible_range, shared_by_years
 from sinks.layers.layer import Layer, Stack
 from sinks.units import to_tonnes_per_hectare
@@ -32,16 +33,29 @@ def dated_only(config: Config) -> Config:
     return config.model_copy(update={"layers": {name: section for name, section in config.layers.items() if name not in ANNUAL_LAYERS}})
 
 
-def find_annual_sources(config: Config, folders: Folders) -> tuple[list[Source], list[Finding]]:
+def of_catalogue(config: Config, name: str) -> Config:
+    """The configuration of one annual layer of a catalogue: of the years that its datetime names, else of all from the first date of the run to the last."""
+    section = config.layers[name]
+    years = tuple(section.years) if isinstance(section.datetime, dict) else tuple(range(config.run.dates[0], config.run.dates[-1] + 1))
+    run = config.run.model_copy(update={"years": years, "base_year": None})
+    return config.model_copy(update={"layers": {name: section}, "strata": {}, "run": run})
+
+
+def find_annual_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -> tuple[list[Source], list[Finding]]:
     """Every raster of the annual layers with its header, and findings of names, headers and numbers of files.
 
     Where a year of several files names one entry, each file that it fits is a part of
     the year, in the order of the names; where it names several, each entry is a part
-    and the files that it fits are its mosaic.
+    and the files that it fits are its mosaic. Of a catalogue each date at which items begin is a part.
     """
     sources: list[Source] = []
     found: list[Finding] = []
     for name, section in annual_sections(config).items():
+        if section.stac is not None:
+            parts, wrong = find_sources(of_catalogue(config, name), folders, shelf)
+            sources, found = [*sources, *parts], [*found, *wrong]
+            for year in sorted({part.year for part in parts if part.year is not None}):
+                found += _check_months(name, section, year, len({part.member for part in parts if part.year == year}))
         for year, texts in sorted((int(year), texts) for year, texts in section.files.items() if year is not None):
             parts, wrong = _parts(config, folders, name, section, year, texts)
             sources += parts
@@ -125,4 +139,4 @@ def stack_of_year(main: Stack, annual: Stack, year: int, dates: Mapping[str, Seq
     return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates), years=(year,))
 
 
-__all__ = ["annual_sections", "annual_stack", "dated_only", "find_annual_sources", "stack_of_year", "years_of"]
+__all__ = ["annual_sections", "annual_stack", "dated_only", "find_annual_sources", "of_catalogue", "stack_of_year", "years_of"]

@@ -14,7 +14,7 @@ import shapely
 
 from aoi.findings import InputError, finding
 from aoi.zones import Zones
-from sinks.config import Config, LayerSection
+from sinks.config import SEVERAL, Config, LayerSection
 
 OPEN = ".."
 """The end of an interval that has none."""
@@ -146,7 +146,7 @@ def requests_of(config: Config) -> list[Request]:
 def _request(name: str, year: int | None, section: LayerSection, start: datetime | None, stop: datetime | None) -> Request:
     return Request(
         layer=name, year=year, address=str(section.stac), collection=section.collection or "", asset=str(section.asset), start=start, stop=stop,
-        query=section.query or {}, one_date=not section.files_mean,
+        query=section.query or {}, one_date=not section.files_mean and section.encoding not in SEVERAL,
     )  # fmt: skip
 
 
