@@ -74,7 +74,7 @@ class Complaints:
         return found
 
 
-def classes_of(column: NDArray[Any], ids: Ints, attribute: Attribute, label: str, said: Complaints) -> NDArray[np.int32]:
+def classes_of(column: NDArray[Any], attribute: Attribute, label: str, said: Complaints) -> NDArray[np.int32]:
     """Codes of a column of texts or whole numbers; -1 for empty and ignored ones, and for those that no legend knows (a finding)."""
     place, distinct, often = _distinct(column)
     known = dict(attribute.codes)
