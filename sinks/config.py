@@ -625,6 +625,8 @@ def _check_annual(name: str, layer: LayerSection, place: str) -> list[Finding]:
     keys = [key for key in _NOT_ANNUAL if getattr(layer, key)]
     if keys:
         found.append(finding("E-ANNUAL-01", place, keys=", ".join(keys)))
+    if layer.stac is not None and not isinstance(layer.datetime, dict):
+        found.append(finding("E-ANNUAL-06", f"{place}.datetime", datetime=layer.datetime or "-"))
     known = ENCODINGS[name]
     if layer.encoding not in (known if name == BURNED_AREA else (None, *known)):
         found.append(finding("E-ANNUAL-02", f"{place}.encoding", encoding=layer.encoding or "-", known=", ".join(known)))

@@ -14,6 +14,7 @@ from aoi.grids import Tile
 from aoi.zones import Zones
 from sinks.config import LAND_COVER, Config, read_config
 from sinks.errors import Unfinished
+from sinks.layers.annual import catalogued_years, dated_only
 from sinks.layers.cloud.cache import Stored
 from sinks.layers.cloud.local import Shelf, shelf_of
 from sinks.layers.cloud.remote import Changed, Fetcher, Link, signing
@@ -89,11 +90,11 @@ class Frame:
     zone_sets: tuple[Zones, ...]
 
     def parts(self) -> list[Config]:
-        """Configurations of the layers that matter: those of catalogues with those that make the grid, and predictors of catalogues."""
-        config = self.config
+        """Configurations of the layers that matter: those of catalogues with those that make the grid, years of annual layers, predictors of catalogues."""
+        config = dated_only(self.config)
         grid = {LAND_COVER, *config.strata.values(), config.grid.like}
         layers = {name: one for name, one in config.layers.items() if one.stac is not None or name in grid}
-        out = [config.model_copy(update={"layers": layers})]
+        out = [config.model_copy(update={"layers": layers}), *catalogued_years(self.config)]
         predictors = {name: one for name, one in config.predictors.items() if one.stac is not None}
         if predictors:
             years = {*config.run.dates, *((config.plots.year,) if config.plots is not None else ())}

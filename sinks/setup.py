@@ -157,7 +157,7 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     shelf = None if zone_sets is None else shelf_of(config, Footprint(zone_sets[0]), folders.base, folders.roots)
     dated = dated_only(config)
     sources = gathered.take(lambda: find_sources(dated, folders, shelf, polygons=True), None) or []
-    of_years = gathered.take(lambda: find_annual_sources(config, folders), None) or []
+    of_years = gathered.take(lambda: find_annual_sources(config, folders, shelf), None) or []
     vectors = gathered.take(lambda: find_vectors(dated, folders), None) or []
     gathered.add(_check_polygon_keys(config))
     gathered.add(check_units(config))
@@ -179,10 +179,13 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     stack = gathered.take(lambda: build_stack(dated, sources, grid, {}, missing_codes), None)
     annual = gathered.take(lambda: annual_stack(config, of_years, grid), None) if of_years else None
     gathered.stop()
-    if any(source.stored is not None for source in sources):
-        *placed, lacking = with_blocks(sources, stack, tuple(Coverage.of(zone_sets, grid, config.zones.rule).tiles()))
-        sources, stack = placed
+    if any(source.stored is not None for source in (*sources, *of_years)):
+        tiles = tuple(Coverage.of(zone_sets, grid, config.zones.rule).tiles())
+        sources, stack, lacking = with_blocks(sources, stack, tiles)
         gathered.add(lacking)
+        if annual is not None:
+            of_years, annual, lacking = with_blocks(of_years, annual, tiles)
+            gathered.add(lacking)
         gathered.stop()
     ranges = {name: valid_range(name, config.layers[name]) for name in {source.layer for source in vectors}}
     stack = with_polygons(stack, *sets_of(config, vectors, Meanings(codes=texts, valid=ranges)))

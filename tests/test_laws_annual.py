@@ -46,7 +46,7 @@ ANNUAL = ("activity_annual.csv", "activity_fire.csv")
 
 
 def landscape(lattice: Lattice, months: int = 12) -> Landscape:
-    """Random land, biomass, days of burn, production and weather of two years over several tiles, with holes."""
+    """Random land, biomass, days of burn of two years, production and weather of one, over several tiles, with holes."""
     drawn = np.random.default_rng(2)
     land = {year: drawn.choice(np.array([CROPLAND, ARBOR, GRASS, 0], dtype=np.uint8), size=lattice.shape) for year in (2020, 2022)}
 
@@ -60,9 +60,9 @@ def landscape(lattice: Lattice, months: int = 12) -> Landscape:
     layers = {
         "aboveground_biomass": {year: holes(90.0 * drawn.random(lattice.shape)) for year in land},
         "burned_area": {year: [day().astype(np.int16) for _ in range(months)] for year in years},
-        "npp": {year: holes(drawn.random(lattice.shape)) for year in years},
-        "temperature": {year: [20.0 * drawn.random(lattice.shape) - 10.0 for _ in range(12)] for year in years},
-        "precipitation": {year: [holes(50.0 * drawn.random(lattice.shape)) for _ in range(12)] for year in years},
+        "npp": {2021: holes(drawn.random(lattice.shape))},
+        "temperature": {2021: [20.0 * drawn.random(lattice.shape) - 10.0 for _ in range(12)]},
+        "precipitation": {2021: [holes(50.0 * drawn.random(lattice.shape)) for _ in range(12)]},
         "greenness": {year: holes(drawn.random(lattice.shape)) for year in (2019, 2020, 2021, 2022)},
     }
     return Landscape(

@@ -73,6 +73,8 @@ def test_without_the_network_what_is_missing_is_named(server, tmp_path):
     assert server.seen == []
     assert project.sinks("fetch", "--json").ids == ["E-STAC-01"] * 6
     assert project.sinks("check", "--json").ids == ["E-STAC-01"] * 6
+    assert project.sinks("run", "--dry-run", "--allow-network", "--json").ids == ["E-STAC-01"] * 6
+    assert server.seen == []
 
 
 def test_run_and_check_fetch_what_is_missing_first(server, tmp_path, from_files):
@@ -88,6 +90,9 @@ def test_a_dry_run_lists_items_and_bytes_and_brings_none(server, tmp_path):
     assert said.code == 0, said.err
     assert len([line for line in said.out.splitlines() if line.startswith("stac:127.0.0.1")]) == 6
     assert "land_cover/land_cover_2020_0/data" in said.out
+    told = json.loads(project.sinks("fetch", "--allow-network", "--dry-run", "--json").out)
+    assert [(one["blocks"], one["blocks_of_file"], one["blocks_new"]) for one in told["files"]] == [(20, 20, 20)] * 6
+    assert all(0 < one["bytes_new"] == one["bytes"] for one in told["files"])
     assert not list((project.folder / ".sinks-cache").rglob("blocks.part"))
     assert project.sinks("run", "--json").ids == ["E-STAC-02"] * 6
 

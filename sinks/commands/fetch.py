@@ -1,5 +1,6 @@
 """``sinks fetch``: what a run reads of cloud catalogues, brought once; the run itself then needs no network."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,10 +30,23 @@ def command(run_file: Path, roots: tuple[str, ...], allow_network: bool, dry_run
             return show
 
         done = fetch(run_file, roots, allow_network=allow_network, dry_run=dry_run, refresh=refresh, watch=watch)
-    show_findings([*done.notes, *done.findings], as_json)
-    if not silent:
+    found = [*done.notes, *done.findings]
+    if as_json:
+        told = {"findings": [one.as_dict() for one in found], "files": [_record(job) for job in done.jobs], "bytes_read": done.bytes_read}
+        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    show_findings(found)
+    if not quiet:
         for line in _lines(done, dry_run):
             click.echo(line)
+
+
+def _record(job: Job) -> dict[str, str | int]:
+    """A file for machines: blocks that the run reads, those that were missing, and their bytes."""
+    return {
+        "name": job.stored.item.label, "blocks": len(job.numbers), "blocks_of_file": len(job.layout.sizes), "blocks_new": len(job.lacking),
+        "bytes": job.bytes_wanted, "bytes_new": job.bytes_lacking,
+    }  # fmt: skip
 
 
 def _lines(done: Fetched, dry_run: bool) -> list[str]:

@@ -30,7 +30,7 @@ def command(
 ) -> None:  # fmt: skip
     """Check, tabulate, account and summarise."""
     stop_on_owners()
-    fetched = fetch_first(run_file, roots, allow_network, quiet or as_json)
+    fetched = fetch_first(run_file, roots, allow_network and not dry_run, quiet or as_json)
     setup = set_up(run_file, roots)
     if dry_run:
         click.echo(plan_of(setup))

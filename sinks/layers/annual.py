@@ -11,6 +11,7 @@ from dataclasses import replace
 from aoi.findings import Finding, finding
 from aoi.grids import Grid
 from sinks.config import ANNUAL_LAYERS, BURNED_AREA, NPP, SEVERAL, Config, LayerSection
+from sinks.layers.cloud.local import Shelf
 from sinks.layers.inputs import Folders, Source, build_stack, find_sources, possible_range, shared_by_years
 from sinks.layers.layer import Layer, Stack
 from sinks.units import to_tonnes_per_hectare
@@ -32,18 +33,24 @@ def dated_only(config: Config) -> Config:
     return config.model_copy(update={"layers": {name: section for name, section in config.layers.items() if name not in ANNUAL_LAYERS}})
 
 
-def find_annual_sources(config: Config, folders: Folders) -> tuple[list[Source], list[Finding]]:
+def find_annual_sources(config: Config, folders: Folders, shelf: Shelf | None = None) -> tuple[list[Source], list[Finding]]:
     """Every raster of the annual layers with its header, and findings of names, headers and numbers of files.
 
     Where a year of several files names one entry, each file that it fits is a part of
     the year, in the order of the names; where it names several, each entry is a part
-    and the files that it fits are its mosaic.
+    and the files that it fits are its mosaic. Of a catalogue each date of the items of a
+    year is a part.
+
+    Parameters
+    ----------
+    shelf : Shelf, optional
+        Where items of catalogues are.
     """
     sources: list[Source] = []
     found: list[Finding] = []
     for name, section in annual_sections(config).items():
-        for year, texts in sorted((int(year), texts) for year, texts in section.files.items() if year is not None):
-            parts, wrong = _parts(config, folders, name, section, year, texts)
+        for year in section.years:
+            parts, wrong = _parts(config, folders, name, section, year, shelf)
             sources += parts
             found += wrong
             if not wrong:
@@ -56,10 +63,13 @@ def find_annual_sources(config: Config, folders: Folders) -> tuple[list[Source],
 
 
 def _parts(
-    config: Config, folders: Folders, name: str, section: LayerSection, year: int, texts: Sequence[str]
+    config: Config, folders: Folders, name: str, section: LayerSection, year: int, shelf: Shelf | None
 ) -> tuple[list[Source], list[Finding]]:
     """The files of one year, numbered by the part of the year that they are."""
+    if section.stac is not None:
+        return find_sources(_of_one_year(config, name, section, year, ()), folders, shelf)
     several = section.encoding in SEVERAL
+    texts = section.files[year]
     entries = [(text,) for text in texts] if several else [tuple(texts)]
     out: list[Source] = []
     found: list[Finding] = []
@@ -71,11 +81,24 @@ def _parts(
     return out, found
 
 
+def catalogued_years(config: Config) -> list[Config]:
+    """A configuration for each annual layer of a catalogue and year: what a fetch brings."""
+    return [
+        _of_one_year(config, name, section, year, ())
+        for name, section in annual_sections(config).items() if section.stac is not None
+        for year in section.years
+    ]  # fmt: skip
+
+
 def _of_one_year(config: Config, name: str, section: LayerSection, year: int, entry: tuple[str, ...]) -> Config:
     """A configuration of one layer with one year."""
     keys = {key: value for key, value in section.model_dump(exclude_unset=True).items() if not key.isdigit()}
-    layer = LayerSection.model_validate({**keys, str(year): list(entry)})
-    return config.model_copy(update={"layers": {name: layer}, "run": config.run.model_copy(update={"years": (year,), "base_year": None})})
+    if section.stac is not None:
+        said = section.datetime[str(year)] if isinstance(section.datetime, dict) else ""
+        layer = LayerSection.model_validate({**keys, "datetime": {str(year): said}, "files_mean": section.encoding in SEVERAL})
+    else:
+        layer = LayerSection.model_validate({**keys, str(year): list(entry)})
+    return config.model_copy(update={"layers": {name: layer}, "strata": {}, "run": config.run.model_copy(update={"years": (year,), "base_year": None})})
 
 
 def _check_months(name: str, section: LayerSection, year: int, parts: int) -> list[Finding]:
@@ -98,7 +121,9 @@ def annual_stack(config: Config, sources: Sequence[Source], grid: Grid) -> tuple
 
 
 def _with_range(layer: Layer, section: LayerSection) -> Layer:
-    """A layer with the range of its encoding, or of production in its own unit."""
+    """A layer with the range of its encoding, or of production in its own unit; days of a preset keep water, which does not burn."""
+    if section.encoding == "mcd64a1" and section.preset is not None:
+        return replace(layer, valid=BURNED_RANGE["mcd64a1"], valid_declared=False)
     if section.valid is not None:
         return layer
     if layer.name == BURNED_AREA:
@@ -126,4 +151,4 @@ def stack_of_year(main: Stack, annual: Stack, year: int, dates: Mapping[str, Seq
     return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates or layer.polygons), years=(year,), vectors=main.vectors)
 
 
-__all__ = ["annual_sections", "annual_stack", "dated_only", "find_annual_sources", "stack_of_year", "years_of"]
+__all__ = ["annual_sections", "annual_stack", "catalogued_years", "dated_only", "find_annual_sources", "stack_of_year", "years_of"]

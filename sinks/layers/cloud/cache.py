@@ -7,6 +7,7 @@ that came are kept in ``blocks.part`` with check sums until their set is whole.
 No time stands in it, and no secret.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -207,9 +208,11 @@ class Stored:
         self.whole.unlink(missing_ok=True)
 
     def _written(self, path: Path, layout: Layout, numbers: Integers, blocks: Iterable[bytes]) -> None:
+        """Write a file beside, read it again, and give it its name: a full disk can be silent (FAULTS finding 4)."""
         begun = path.with_name(f".{path.name}.{os.getpid()}.new")
         try:
-            write_tiff(begun, layout, numbers, blocks)
+            if write_tiff(begun, layout, numbers, blocks) != _sha256(begun):
+                raise OSError(errno.EIO, "check sum")
             os.replace(begun, path)
         finally:
             begun.unlink(missing_ok=True)
@@ -259,6 +262,8 @@ def _blocks(layout: Layout, numbers: NDArray[np.int64], have: dict[int, tuple[Pa
     files: dict[Path, Any] = {}
     try:
         for number in numbers.tolist():
+            if number not in have:
+                raise OSError(errno.EIO, f"block {number}")
             path, place = have[number]
             if path not in files:
                 files[path] = path.open("rb")

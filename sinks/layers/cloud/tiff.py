@@ -6,6 +6,8 @@ that is not copied is one that was never written, which reads as no data.
 Structure: TIFF 6.0 (Adobe, 1992), sections 2, 8 and 15; BigTIFF as in libtiff.
 """
 
+import errno
+import hashlib
 import os
 import struct
 from collections.abc import Callable, Iterable
@@ -186,8 +188,10 @@ def _whole(tags: dict[int, Entry], tag: int, order: str) -> Integers:
     return values.astype(np.int64)
 
 
-def write_tiff(path: Path, layout: Layout, numbers: Integers, blocks: Iterable[bytes]) -> None:
-    """A BigTIFF of some of the blocks of a layout, in the order of their numbers; the same blocks make the same bytes.
+def write_tiff(path: Path, layout: Layout, numbers: Integers, blocks: Iterable[bytes]) -> str:
+    """Write a BigTIFF of some of the blocks of a layout, in the order of their numbers; returns the SHA-256 of what was written.
+
+    The same blocks make the same bytes.
 
     Parameters
     ----------
@@ -195,6 +199,11 @@ def write_tiff(path: Path, layout: Layout, numbers: Integers, blocks: Iterable[b
         Numbers of the blocks, ascending.
     blocks : iterable of bytes
         One for each number, of the size that the layout says.
+
+    Raises
+    ------
+    OSError
+        A block is not as long as it was.
     """
     order = layout.order
     places, sizes = _TILE_OFFSETS if layout.tiled else _STRIP_OFFSETS, _TILE_COUNTS if layout.tiled else _STRIP_COUNTS
@@ -215,14 +224,21 @@ def write_tiff(path: Path, layout: Layout, numbers: Integers, blocks: Iterable[b
         Entry(sizes, _LONG8, len(held), held.astype(order + "u8").tobytes()),
     ]
     entries = sorted((*layout.entries, *made), key=lambda entry: entry.tag)
+    digest = hashlib.sha256()
     with path.open("wb") as file:
-        file.write(_head(order, entries))
+
+        def put(content: bytes) -> None:
+            digest.update(content)
+            file.write(content)
+
+        put(_head(order, entries))
         for number, block in zip(numbers.tolist(), blocks, strict=True):
             if len(block) != int(held[number]):
-                raise ValueError(f"block {number}: {len(block)} bytes")
-            file.write(block + b"\0" * (len(block) % 2))
+                raise OSError(errno.EIO, f"block {number}: {len(block)} bytes")
+            put(block + b"\0" * (len(block) % 2))
         file.flush()
         os.fsync(file.fileno())
+    return digest.hexdigest()
 
 
 def _head(order: str, entries: list[Entry]) -> bytes:
