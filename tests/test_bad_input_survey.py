@@ -423,3 +423,18 @@ def test_rasters_beside_polygons_are_looked_at_as_ever(tmp_path, value, id):
     write_raster(tmp_path, "litter", litter, LATTICE, -1.0)
     keys = {"litter": {"2020": "litter.tif", "unit": "t ha-1", "basis": "carbon"}}
     only(stopped(write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))}, keys=keys)), id)
+
+
+def test_hostile_texts_are_told_and_no_more(tmp_path):
+    """Five thousand digits, an escape sequence, a formula: values that no legend knows, said with their signs made harmless."""
+    land = survey(mosaic())["地类编码"].to_numpy(dtype=object).copy()
+    land[[1, 2, 3]] = ["9" * 5000, "\x1b[31m０301", "=cmd()"]
+    found = only(stopped(write_survey(tmp_path, {2020: ("a.gpkg", with_column(地类编码=land))})), "E-TUBAN-04")
+    assert found.values["n"] == 3
+    assert "\x1b" not in found.line("en")
+    (tmp_path / "own.csv").write_text(f"code,land_class\n{'9' * 5000},cropland\n0301,arbor_forest\n", encoding="utf-8")
+    keys = {"land_cover": {"legend": "own.csv", "ignore": ["0305", "0307", "0401", "0404", "0103", "1101", "=cmd()"]}}
+    land[2] = "0301"
+    more = {"limits": {"missing_fraction": 1.0}}
+    run = passed(write_survey(tmp_path, {2020: ("a.gpkg", with_column(地类编码=land))}, keys=keys, more=more))
+    assert set(run.table("vector_areas")["class"]) == {-1, 1, 2}

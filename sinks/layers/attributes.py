@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 
 _SHOWN = 10
 _MOST_TEXTS = 1000
+_MOST_DIGITS = 20
+_LONGEST = 40
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Complaints:
         """All of them, each kind once for a file and column."""
         found = []
         for (label, column), texts in self.unknown.items():
-            shown = ", ".join(f"{text!r}: {number}" for text, number in sorted(texts.items(), key=lambda one: (-one[1], one[0]))[:_SHOWN])
+            shown = ", ".join(f"{_short(text)!r}: {number}" for text, number in sorted(texts.items(), key=lambda one: (-one[1], one[0]))[:_SHOWN])
             found.append(finding("E-TUBAN-04", f"{label}: {column}", values=shown + (", ..." if len(texts) > _SHOWN else ""), n=len(texts)))
         for (id, label, column), told in self.kinds.items():
             low, high = self.limits.get((label, column), (-np.inf, np.inf))
@@ -74,7 +76,11 @@ class Complaints:
         return found
 
 
-def classes_of(column: NDArray[Any], ids: Ints, attribute: Attribute, label: str, said: Complaints) -> NDArray[np.int32]:
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def classes_of(column: NDArray[Any], attribute: Attribute, label: str, said: Complaints) -> NDArray[np.int32]:
     """Codes of a column of texts or whole numbers; -1 for empty and ignored ones, and for those that no legend knows (a finding)."""
     place, distinct, often = _distinct(column)
     known = dict(attribute.codes)
@@ -83,7 +89,7 @@ def classes_of(column: NDArray[Any], ids: Ints, attribute: Attribute, label: str
     for number, raw in enumerate(distinct):
         text = plain_text(raw)
         if text != raw.strip():
-            wide.append(raw)
+            wide.append(repr(_short(raw)))
         if not text or text in attribute.ignore:
             continue
         code = code_of(text, known)
@@ -101,7 +107,7 @@ def code_of(text: str, known: Mapping[str, int]) -> int | None:
     """The code of a text: as it stands, else as a whole number without leading zeros; without a legend whole numbers are codes."""
     if text in known:
         return known[text]
-    if not (text.isascii() and text.isdigit()) or int(text) > MOST_CODE:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS) or int(text) > MOST_CODE:
         return None
     return known.get(str(int(text))) if known else int(text)
 
@@ -143,11 +149,11 @@ def numbers_of(column: NDArray[Any], name: str, label: str, said: Complaints) ->
     for number, raw in enumerate(distinct):
         text = plain_text(raw)
         if text != raw.strip():
-            wide.append(raw)
+            wide.append(repr(_short(raw)))
         if text:
             values[number] = _number(text)
             if np.isnan(values[number]):
-                wrong.append(repr(text))
+                wrong.append(repr(_short(text)))
                 count += int(often[number])
     said.add("E-TUBAN-06", label, name, count, wrong)
     said.add("N-TUBAN-05", label, name, len(wide), wide)

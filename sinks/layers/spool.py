@@ -116,7 +116,7 @@ def _batches(one: VectorSet) -> Iterator[tuple[VectorFile, int, int]]:
 def _batch(one: VectorSet, file: VectorFile, first: int, grid: Grid, said: Complaints) -> tuple[int, dict[str, NDArray[Any]], Stretches | None]:
     """Number of polygons, attributes and stretches of the features of a batch; what is wrong is told to ``said``."""
     features = read_features(Path(file.path), file.label, one.columns, first, BATCH, layer=file.layer, encoding=file.encoding)
-    _check_encoding(file, features, said)
+    _check_encoding(file, features)
     shapes = _sound(features, file, said)
     usable = np.array([shape is not None for shape in shapes], dtype=bool)
     count = len(features.ids)
@@ -127,7 +127,7 @@ def _batch(one: VectorSet, file: VectorFile, first: int, grid: Grid, said: Compl
     for number, attribute in enumerate(one.attributes):
         column = features.columns[attribute.field]
         if attribute.classes:
-            attributes[str(number)] = classes_of(column, features.ids, attribute, file.label, said)
+            attributes[str(number)] = classes_of(column, attribute, file.label, said)
             continue
         values = values_of(column, features.ids, attribute, file.label, said)
         if attribute.per_polygon and official is not None:
@@ -140,7 +140,7 @@ def _batch(one: VectorSet, file: VectorFile, first: int, grid: Grid, said: Compl
     return count, attributes, stretches_of(rings, grid)
 
 
-def _check_encoding(file: VectorFile, features: Features, said: Complaints) -> None:
+def _check_encoding(file: VectorFile, features: Features) -> None:
     """Texts whose encoding nothing tells are never read as Western ones in silence (FAULTS V9)."""
     if file.encoding is not None or not file.path.lower().endswith(".shp"):
         return

@@ -165,7 +165,7 @@ def unknown_encoding(label: str, seen: str) -> Finding:
         read = seen.encode("latin-1").decode("gb18030")
     except UnicodeError:
         read = "?"
-    return finding("E-TUBAN-03", label, seen=seen, gbk=read)
+    return finding("E-TUBAN-03", label, seen=_printable(seen), gbk=_printable(read))
 
 
 def source_of(layer: str, year: int | None, label: str, path: Path, section: LayerSection) -> tuple[VectorSource, list[Finding]]:

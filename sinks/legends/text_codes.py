@@ -20,7 +20,7 @@ Codes = tuple[tuple[str, int], ...]
 _CODE = Column(name="code", type="text", title_zh="代码", title_en="Code", key=True)
 TEXT_LEGEND: Table = replace(LEGEND, columns=(_CODE, *LEGEND.columns[1:]))
 TEXT_NAMES: Table = replace(CODE_NAMES, columns=(_CODE, *CODE_NAMES.columns[1:]))
-MOST_CODE = 2**31 - 1
+MOST_CODE, MOST_DIGITS = 2**31 - 1, 20
 LAND_SURVEY = "land_survey"
 
 
@@ -86,7 +86,7 @@ def _plain(text: str) -> str:
 
 def _numbers(texts: Sequence[str]) -> list[int]:
     """The code of each text."""
-    if all(text.isascii() and text.isdigit() and int(text) <= MOST_CODE for text in texts):
+    if all(text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS and int(text) <= MOST_CODE for text in texts):
         numbers = [int(text) for text in texts]
         if len(set(numbers)) == len(numbers):
             return numbers
