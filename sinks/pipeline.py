@@ -43,6 +43,7 @@ from sinks.factors.table import FACTORS, FactorTable
 from sinks.layers.inputs import ancestors
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
+from sinks.past import past_of_settings, past_settings
 from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
 from sinks.report.land import MapRequest
 from sinks.report.maps import CellType, MapPlan, MapStore, MapTile, TileMaps, maps_of_run, plan_map, write_map
@@ -54,7 +55,7 @@ from sinks.tabulate.fast import kernel_sums
 from sinks.tabulate.partials import PartialStore
 from sinks.tabulate.tile import Plan, TileSums
 
-CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "aoi/coverage.py", "aoi/grids.py")
+CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/cohorts.py", "sinks/layers/ages.py", "aoi/coverage.py", "aoi/grids.py")
 CODE_OF_ACCOUNTING = (
     "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
     "sinks/pipeline.py",
@@ -324,7 +325,7 @@ def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
     zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
     return {
         "code": code_hash(*CODE_OF_PASS), "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
-        "zones": content_hash(zones), "rule": setup.config.zones.rule,
+        "zones": content_hash(zones), "rule": setup.config.zones.rule, "derived": [[one.names, asdict(one)] for one in setup.stack.derived],
     }  # fmt: skip
 
 
@@ -391,6 +392,7 @@ def snapshot(setup: Setup) -> None:
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
             "uncertainty": settings_of(config, setup.grid, setup.plan.lattice),
             "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
+            "past": past_settings(config),
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
@@ -459,7 +461,7 @@ def read_inventory(out: Path) -> Inventory:
         densities_depth_cm=settings["densities_depth_cm"],
     )  # fmt: skip
     strata = tables.STRATA.read(tables_of(out) / "strata.csv")
-    reading = _reading_of(inputs)
+    reading = _reading_of(inputs, settings)
     by_year = tables.ACTIVITY_YEAR.read(tables_of(out) / "activity_year.csv")
     years = year_cells(by_year, strata, reading)
     pairs = pair_cells(tables.ACTIVITY_PAIR.read(tables_of(out) / "activity_pair.csv"), strata, reading)
@@ -495,7 +497,7 @@ def _densities_of(inputs: Path, settings: Mapping[str, Any]) -> dict[str, dict[i
     return densities_by_pool(tables.DENSITIES.read(inputs / "densities.csv") if settings["densities"] else None)
 
 
-def _reading_of(inputs: Path) -> Reading:
+def _reading_of(inputs: Path, settings: Mapping[str, Any]) -> Reading:
     legend = LEGEND_ROWS.read(inputs / "legend.csv")
     names = STRATUM_ROWS.read(inputs / "stratum_names.csv")
     classes: dict[int, dict[int, str]] = {}
@@ -507,6 +509,7 @@ def _reading_of(inputs: Path) -> Reading:
     return Reading(
         land_classes=classes, refinements=refinements(), strata=strata,
         ecosystems=dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True)),
+        **past_of_settings(settings),
     )  # fmt: skip
 
 

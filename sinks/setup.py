@@ -20,7 +20,7 @@ from aoi.parcels import Parcels, cross, read_parcels
 from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
-from sinks.config import LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
+from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
@@ -38,11 +38,12 @@ from sinks.legends.legend import (
     refinements,
     vegetation_types,
 )
-from sinks.tables import CODE_NAMES, DENSITIES
+from sinks.past import ages_stated, check_history, derivations, derived_names, history_of, named_ages, named_years
+from sinks.tables import CODE_NAMES, DENSITIES, LAND_CLASSES
 from sinks.tabulate.tile import Plan, ValueLayer
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 
-NAMED_STRATA = {"climate": CLIMATES, "soil": SOILS, "peat": ("peat", "no_peat")}
+NAMED_STRATA = {"climate": CLIMATES, "soil": SOILS, "peat": ("peat", "no_peat"), COHORT_FROM: LAND_CLASSES[:-1]}
 DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
     "aboveground_biomass": ("forest", "other"),
     "belowground_biomass": ("forest", "other"),
@@ -102,6 +103,7 @@ class Setup:
         return Reading(
             land_classes=classes, refinements=refinements(), strata=self.stratum_values,
             ecosystems=dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True)),
+            history=history_of(self.config), ages_year=ages_stated(self.config),
         )  # fmt: skip
 
 
@@ -137,8 +139,11 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     missing_codes = {LAND_COVER: tuple(sorted({code for legend in legends.values() if legend for code in legend.missing_codes}))}
     stack = gathered.take(lambda: build_stack(config, sources, grid, {}, missing_codes), None)
     gathered.stop()
+    stack = replace(stack, derived=derivations(config, legends, factors))
+    strata = {**strata, **derived_names(stack.derived)}
     plan = _plan(config, stack, factors)
     gathered.add(_check_change(config))
+    gathered.add(check_history(config))
     gathered.add(check_uncertainty(config, grid, plan.lattice))
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
@@ -261,15 +266,19 @@ def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[in
     out: dict[str, dict[int, str]] = {}
     found: list[Finding] = []
     for name, layer in config.strata.items():
+        if name == COHORT_YEAR:
+            out[name] = named_years(config)
+            continue
         legend = config.layers[layer].legend
         vocabulary = _vocabulary(name)
         if legend is None:
-            if vocabulary:
-                found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=", ".join(vocabulary)))
+            choices = ", ".join(vocabulary) or ("0-20, 20-40" if name == AGE_CLASS else "")
+            if choices:
+                found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=choices))
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
         names = CODE_NAMES.read(path, label)
-        found += _notes(CODE_NAMES, path, label)
+        found += [*_notes(CODE_NAMES, path, label), *(named_ages(names, label) if name == AGE_CLASS else [])]
         out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
         wrong = sorted({value for value in out[name].values() if vocabulary and value not in vocabulary})
         if wrong:
@@ -313,8 +322,9 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
         )
     change = config.layers[LAND_COVER].change != "stocks_only"
     dates = config.run.dates
+    made = {name: name for one in stack.derived for name in one.names}
     return Plan(
-        years=dates, strata=tuple(sorted(config.strata.items())), values=tuple(sorted(values, key=lambda one: one.name)),
+        years=dates, strata=tuple(sorted({**config.strata, **made}.items())), values=tuple(sorted(values, key=lambda one: one.name)),
         intervals=tuple(pairwise(dates)) if change else (),
         lattice=lattice_of(stack.grid, config.uncertainty.lattice_km) if any(one.se for one in values) else None,
     )  # fmt: skip

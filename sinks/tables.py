@@ -19,7 +19,7 @@ COMPONENTS = (
     "net_change", "increment", "harvest", "fuelwood", "disturbance", "conversion", "soil", "fire_non_co2", "accumulation",
 )  # fmt: skip
 VALUE_FLAGS = ("V", "NE", "NO", "IE", "NA")
-STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "age_class", "cohort_year", "peat")
+STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "age_class", "cohort_year", "cohort_from", "peat")
 QUANTITIES = ("stock_tC", "removal_tCO2e_per_year", "removal_offset_tCO2e_per_year")
 
 _CODE = r"[0-9A-Za-z_.\-]{1,64}"
@@ -165,7 +165,7 @@ STRATA = Table(
           for name, zh, en in (
               ("climate", "气候", "Climate"), ("soil", "土壤", "Soil"), ("vegetation_type", "植被类型", "Vegetation type"),
               ("origin", "起源", "Origin"), ("species_group", "树种组", "Species group"), ("age_class", "龄组", "Age class"),
-              ("cohort_year", "变化年份", "Cohort year"), ("peat", "泥炭", "Peat"))),
+              ("cohort_year", "变化年份", "Cohort year"), ("cohort_from", "变化前地类", "Land class before the change"), ("peat", "泥炭", "Peat"))),
     ),
 )  # fmt: skip
 

@@ -119,4 +119,5 @@ def _with_predictors(run: Setup, config: Config, dates: tuple[int, ...]) -> tupl
     stack, more = build_stack(predictors, sources, run.grid, {}, {})
     if errors(more):
         raise InputError([*found, *more])
-    return Stack(grid=run.grid, layers=(*run.stack.layers, *stack.layers), years=dates), (*run.sources, *sources)
+    layers = (*run.stack.layers, *stack.layers)
+    return Stack(grid=run.grid, layers=layers, years=dates, derived=run.stack.derived), (*run.sources, *sources)

@@ -1,0 +1,176 @@
+"""Year of the last change of each cell, from a stack of land-cover maps of many years.
+
+A cell changes when its land class (after the legend) is another one than before and
+stays so in the next map that sees it: one odd map is no change. The map of a date
+itself is always believed, because the tables rest on it. Only changes within the
+twenty years up to the date are told (`CohortRule.window`); a cell that shows none is
+`UNCHANGED`, which says nothing of the time before the first map.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sinks.layers.layer import MISSING_CLASS, Scratch, Stored
+
+Key = tuple[str, int | None, int]
+Any1 = NDArray[Any]
+
+COHORT_YEAR, COHORT_FROM = "cohort_year", "cohort_from"
+UNCHANGED, STRANGE = 0, 1
+"""Codes of `COHORT_YEAR` beside years: no change is seen; an earlier map holds a code that the legend does not know (its code stands in `COHORT_FROM`)."""
+_UNKNOWN, _OTHER = 0, 255
+"""Groups of cells without data, and of codes that the legend does not know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortRule:
+    """How the last change of cells is told from maps.
+
+    Parameters
+    ----------
+    layer : str
+        The layer of class codes.
+    years : tuple of int
+        Years of its maps, ascending, up to the last date.
+    dates : tuple of int
+        Dates for which the last change is told; all of them are among ``years``.
+    groups : tuple of (code, group)
+        What counts as the same land: codes of a group, from 1 to 254; 0 is unknown land.
+    window : int
+        Only changes of so many years before a date count.
+    confirm : bool
+        A change must hold in the next map; without it every difference is a change.
+    """
+
+    layer: str
+    years: tuple[int, ...]
+    dates: tuple[int, ...]
+    groups: tuple[tuple[int, int], ...]
+    window: int
+    confirm: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Layers that are made."""
+        return COHORT_YEAR, COHORT_FROM
+
+    @property
+    def used_up(self) -> frozenset[Key]:
+        """Cells that nothing needs once the changes are told: the maps between and before the dates."""
+        return frozenset((self.layer, year, 0) for year in self.years if year not in self.dates)
+
+    def made(self, stored: Mapping[Key, Stored], scratch: Scratch) -> dict[Key, Stored]:
+        """Year of the last change and the group before it, of every date; codes of 16 bits, -1 where land is unknown."""
+        maps = [stored[self.layer, year, 0] for year in self.years]
+        shape = maps[0].cells.shape
+        groups = np.stack([self._groups(one).reshape(-1) for one in maps])
+        strange = groups == _OTHER
+        groups[strange] = _UNKNOWN
+        places = np.array([self.years.index(date) for date in self.dates], dtype=np.int64)
+        taken = [[scratch.take(shape, np.dtype(np.int16)) for _ in self.names] for _ in self.dates]
+        years, before = (np.empty((len(self.dates), groups.shape[1]), dtype=np.int16) for _ in self.names)
+        _compiled().last_changes(groups, np.array(self.years, dtype=np.int64), places, self.window, self.confirm, years, before)
+        self._mark_strange(strange, maps, places, years, before)
+        out = {}
+        for number, date in enumerate(self.dates):
+            for name, (cells, offset), told in zip(self.names, taken[number], (years[number], before[number]), strict=True):
+                cells[...] = told.reshape(shape)
+                out[name, date, 0] = Stored(cells=cells, offset=offset, kind="classes")
+        return out
+
+    def _groups(self, stored: Stored) -> NDArray[np.uint8]:
+        """The group of every cell of a map."""
+        if stored.cells.dtype == np.uint8:
+            every = Stored(cells=np.arange(256, dtype=np.uint8)[None, :], offset=0, kind="classes", nodata=stored.nodata, missing_codes=stored.missing_codes)
+            return np.asarray(self._groups_of(every.decoded()).reshape(-1)[stored.cells])
+        return self._groups_of(stored.decoded())
+
+    def _groups_of(self, codes: NDArray[Any]) -> NDArray[np.uint8]:
+        known, groups = np.array(self.groups, dtype=np.int64).reshape(-1, 2).T
+        place = np.minimum(np.searchsorted(known, codes), max(0, len(known) - 1))
+        found = np.where(known[place] == codes, groups[place], _OTHER)
+        return np.where(codes == MISSING_CLASS, _UNKNOWN, found).astype(np.uint8)
+
+    def _mark_strange(
+        self, strange: NDArray[np.bool_], maps: list[Stored], places: NDArray[np.int64], years: NDArray[np.int16], before: NDArray[np.int16]
+    ) -> None:  # fmt: skip
+        """Say of cells with a code that no legend knows, in a map that is no date, which code it is."""
+        for number, year in enumerate(self.years):
+            if year in self.dates or not strange[number].any():
+                continue
+            cells = np.flatnonzero(strange[number])
+            codes = maps[number].decoded().reshape(-1)[cells]
+            for place in np.flatnonzero(places > number):
+                years[place, cells] = STRANGE
+                before[place, cells] = np.minimum(codes, np.iinfo(np.int16).max)
+
+
+def last_changes(groups: Any1, years: Any1, places: Any1, window: int, confirm: bool, out_year: Any1, out_before: Any1) -> None:
+    """Write the year of the last change of each cell up to each date, and its group before that.
+
+    Parameters
+    ----------
+    groups : (years, cells) uint8
+        0 where land is unknown.
+    places : (dates,) int64
+        Which of the years are dates.
+    out_year, out_before : (dates, cells) int16
+        -1 where land is unknown at the date, `UNCHANGED` (0) where no change is seen.
+    """
+    for cell in range(groups.shape[1]):
+        held = 0
+        held_from = 0
+        changed = 0
+        asked = 0
+        asked_year = 0
+        date = 0
+        for k in range(len(years)):
+            seen = np.int64(groups[k, cell])
+            if seen != 0:
+                if held == 0:
+                    held = seen
+                elif seen == held:
+                    asked = 0
+                elif asked == seen or not confirm:
+                    changed = asked_year if asked == seen else years[k]
+                    held_from = held
+                    held = seen
+                    asked = 0
+                else:
+                    asked = seen
+                    asked_year = years[k]
+            if date < len(places) and places[date] == k:
+                year, before = changed, held_from
+                if asked != 0:
+                    year, before = asked_year, held
+                if seen == 0:
+                    out_year[date, cell] = -1
+                    out_before[date, cell] = -1
+                elif year == 0 or year <= years[k] - window:
+                    out_year[date, cell] = 0
+                    out_before[date, cell] = 0
+                else:
+                    out_year[date, cell] = year
+                    out_before[date, cell] = before
+                date += 1
+
+
+_compiling = threading.Lock()
+_made: dict[str, Any] = {}
+
+
+def _compiled() -> Any:
+    """`last_changes`, compiled once per machine."""
+    from types import SimpleNamespace
+
+    from numba import njit
+
+    with _compiling:
+        if not _made:
+            _made["last_changes"] = njit(nogil=True, cache=True)(last_changes)
+        return SimpleNamespace(**_made)
