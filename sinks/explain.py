@@ -14,6 +14,7 @@ import pandas as pd
 from aoi.findings import InputError, finding
 from aoi.texts import text
 from sinks import tables
+from sinks.accounting.cohorts import stand_ages
 from sinks.accounting.inventory import SOIL, Result
 from sinks.accounting.removals import LEAF, removal_parts
 from sinks.accounting.terms import Batch, Terms, with_nan_column
@@ -144,7 +145,17 @@ class _Work:
             gwp = self._factor(prepared.gwp_row)
             note = text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"])
             return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=note)
-        return Part(title, value, self._terms(prepared.year_growth[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
+        return self._growth_part(entry, title, value)
+
+    def _growth_part(self, entry: pd.Series, title: str, value: float) -> Part:
+        """Growth of a year: at the ages of the stands, each stretch of ages with its share; of any age where none is known."""
+        growth = self.inventory.prepared.year_growth[entry["pool"]]
+        low, high = (one[entry["group"]] for one in stand_ages(self.inventory.prepared.years.frame))
+        if np.isnan(low):
+            return Part(title, value, self._terms(growth.any_age, entry["group"]), note=text("explain.to_co2"))
+        stretches = growth.stretches(int(entry["group"]), float(low), float(high))
+        terms = [{**term, "side": f"{share:.3f}"} for share, terms in stretches for term in self._terms(terms, entry["group"])]
+        return Part(title, value, terms, note=f"{text('explain.ages', low=f'{low:g}', high=f'{high:g}')}; {text('explain.to_co2')}")
 
     def _pair_part(self, entry: pd.Series, value: float) -> Part:
         """Carbon of land at both dates of an interval, and the step to CO2 per year."""

@@ -131,7 +131,7 @@ def _versions(product: str, years: Sequence[int], config: Config) -> list[Findin
         place = f"layers.land_cover: {first}, {last}"
         if versions[first] != versions[last] and not both_dates:
             found.append(finding("E-LEGEND-13", place, product=product, versions=f"{versions[first]} / {versions[last]}"))
-    alone = len(config.run.dates) == 1
-    if alone and not found and not change_allowed(product, years[0], years[-1]):
-        found.append(finding("W-LEGEND-14" if config.layers[LAND_COVER].change == "accept" else "E-LEGEND-14", f"layers.land_cover: {years[0]}", product=product))
+    if len(config.run.dates) == 1 and not found and not change_allowed(product, years[0], years[-1]):
+        id = "W-LEGEND-14" if config.layers[LAND_COVER].change == "accept" else "E-LEGEND-14"
+        found.append(finding(id, f"layers.land_cover: {years[0]}", product=product))
     return found

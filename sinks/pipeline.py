@@ -325,7 +325,7 @@ def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
     zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
     return {
         "code": code_hash(*CODE_OF_PASS), "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
-        "zones": content_hash(zones), "rule": setup.config.zones.rule, "derived": [[one.names, asdict(one)] for one in setup.stack.derived],
+        "zones": content_hash(zones), "rule": setup.config.zones.rule, "derived": [[*one.names, repr(one)] for one in setup.stack.derived],
     }  # fmt: skip
 
 
@@ -465,7 +465,7 @@ def read_inventory(out: Path) -> Inventory:
     by_year = tables.ACTIVITY_YEAR.read(tables_of(out) / "activity_year.csv")
     years = year_cells(by_year, strata, reading)
     pairs = pair_cells(tables.ACTIVITY_PAIR.read(tables_of(out) / "activity_pair.csv"), strata, reading)
-    prepared = prepare(years, pairs, knowledge, lookup)
+    prepared = prepare(years, pairs, knowledge, lookup, reading.history)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)

@@ -44,6 +44,10 @@ class FactorLookup:
         """Central values of factor rows; NaN for -1."""
         return np.append(self.table.value, np.nan)[factors]
 
+    def edges(self, name: str) -> Floats:
+        """Limits of the bins of a factor name, ascending."""
+        return self.table.edges(name)
+
     def gaps(self, where: str) -> list[Finding]:
         """A finding for every factor that was needed and is not there, with the nearest ones."""
         return self._needed.missing_findings(where)

@@ -1,7 +1,7 @@
 """Activity rows as the equations see them: with land classes, strata and densities by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -128,6 +128,10 @@ class Rows:
     def where(self, rows: Any) -> "Rows":
         """The rows of a mask or index."""
         return Rows(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def but(self, **changes: Any) -> "Rows":
+        """The same rows with other columns."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

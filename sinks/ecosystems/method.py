@@ -32,6 +32,9 @@ class FactorFinder(Protocol):
     def central(self, factors: Ints) -> Floats:
         """Central values of factor rows; NaN for -1."""
 
+    def edges(self, name: str) -> Floats:
+        """Limits of the bins of a factor name, ascending."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueUnit:

@@ -43,7 +43,7 @@ class AgeRule:
 
     def made(self, stored: Mapping[Key, Stored], scratch: Scratch) -> dict[Key, Stored]:
         """The place of each cell's class at every date; -1 where the age is not known, or the stand not there yet."""
-        out = {}
+        out: dict[Key, Stored] = {}
         for date in self.dates:
             ages = stored[self.layer, None if self.year is not None else date, 0].decoded()
             advanced = ages + (0 if self.year is None else date - self.year)

@@ -76,7 +76,7 @@ class CohortRule:
         years, before = (np.empty((len(self.dates), groups.shape[1]), dtype=np.int16) for _ in self.names)
         _compiled().last_changes(groups, np.array(self.years, dtype=np.int64), places, self.window, self.confirm, years, before)
         self._mark_strange(strange, maps, places, years, before)
-        out = {}
+        out: dict[Key, Stored] = {}
         for number, date in enumerate(self.dates):
             for name, (cells, offset), told in zip(self.names, taken[number], (years[number], before[number]), strict=True):
                 cells[...] = told.reshape(shape)
@@ -123,11 +123,8 @@ def last_changes(groups: Any1, years: Any1, places: Any1, window: int, confirm: 
         -1 where land is unknown at the date, `UNCHANGED` (0) where no change is seen.
     """
     for cell in range(groups.shape[1]):
-        held = 0
-        held_from = 0
-        changed = 0
-        asked = 0
-        asked_year = 0
+        held = held_from = np.int64(0)
+        changed = asked = asked_year = np.int64(0)
         date = 0
         for k in range(len(years)):
             seen = np.int64(groups[k, cell])
@@ -135,12 +132,12 @@ def last_changes(groups: Any1, years: Any1, places: Any1, window: int, confirm: 
                 if held == 0:
                     held = seen
                 elif seen == held:
-                    asked = 0
+                    asked = np.int64(0)
                 elif asked == seen or not confirm:
                     changed = asked_year if asked == seen else years[k]
                     held_from = held
                     held = seen
-                    asked = 0
+                    asked = np.int64(0)
                 else:
                     asked = seen
                     asked_year = years[k]
