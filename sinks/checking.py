@@ -167,7 +167,8 @@ def _unknown_history(setup: Setup, areas: pd.DataFrame) -> list[Finding]:
     """Codes of earlier land-cover maps that the legend does not know, named with their area."""
     if not setup.config.history:
         return []
-    strange = areas[areas[COHORT_YEAR] == STRANGE].groupby(COHORT_FROM)["area_ha"].sum()
+    last = areas[areas["year"] == setup.config.run.dates[-1]]
+    strange = last[last[COHORT_YEAR] == STRANGE].groupby(COHORT_FROM)["area_ha"].sum()
     if not len(strange):
         return []
     years = ", ".join(map(str, setup.config.history))

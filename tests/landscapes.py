@@ -421,6 +421,20 @@ def random_landscape(seed: int, *, lattice: Lattice = Lattice(), holes: bool = T
     )  # fmt: skip
 
 
+def with_earlier_maps(drawn: Landscape, seed: int, years: Sequence[int] = tuple(range(2004, 2023))) -> Landscape:
+    """The landscape with random land cover of other years, which are history: land that changes, odd maps, holes."""
+    random = np.random.default_rng(seed)
+    land = dict(drawn.land)
+    last = drawn.land[min(drawn.land)]
+    for year in sorted(set(years) - set(land), reverse=True):
+        near = drawn.land[min((one for one in drawn.land if one >= year), default=max(drawn.land))]
+        last = np.where(random.random(last.shape) < 0.08, random.permutation(near.reshape(-1)).reshape(near.shape), last if year < min(drawn.land) else near)
+        land[year] = last.astype(np.uint8)
+    dates = drawn.years
+    run = {"years": list(dates[1:]), "base_year": dates[0], **drawn.more.get("run", {})}
+    return drawn.but(land=land, base_year=False, more={**drawn.more, "run": run})
+
+
 def _random_land(random: np.random.Generator, shape: tuple[int, int], holes: bool) -> dict[int, Any]:
     classes = [CROPLAND, ARBOR, ARBOR, SHRUB, GRASS, GRASS, WATER, BARE, BUILT, MARSH, MARSH]
     first = _patches(random, shape, classes, size=2)

@@ -1,11 +1,33 @@
 """Years of change from annual land-cover maps: told cell by cell, and kept as strata of the pass."""
 
+import laws
 import numpy as np
 import pytest
-from landscapes import ARBOR, CROPLAND, GRASS, UNKNOWN, Landscape, Lattice, Run, Tiling, cells, run, tabulated, write
+from landscapes import (
+    ARBOR,
+    CROPLAND,
+    GRASS,
+    Landscape,
+    Lattice,
+    Recomputed,
+    Run,
+    cells,
+    computed,
+    finish,
+    map_cells,
+    random_landscape,
+    tabulated,
+    with_earlier_maps,
+    write,
+    write_raster,
+)
 
+from aoi.findings import InputError
 from sinks.layers.cohorts import CohortRule
 from sinks.layers.layer import Scratch, Stored
+from sinks.layers.windows import Engine
+from sinks.pipeline import settle_tables, tabulate
+from sinks.setup import set_up
 
 YEARS = (2014, 2015, 2016, 2017, 2018, 2019, 2020)
 
@@ -90,10 +112,142 @@ def changed(tmp_path_factory) -> Run:
 def areas(done: Run, year: int) -> dict:
     """Area by year of change, class before and class [ha]."""
     land = done.table("activity_year").query("layer == 'land_cover' and year == @year").merge(done.table("strata"), on="stratum")
-    return {(int(row.cohort_year), int(row.cohort_from), int(row._3)): row.area_ha for row in land[["cohort_year", "cohort_from", "class", "area_ha"]].itertuples()}
+    return {(one["cohort_year"], one["cohort_from"], one["class"]): one["area_ha"] for one in land.to_dict("records")}
 
 
 def test_the_pass_keeps_years_of_change_as_strata(changed):
     """16 ha a cell; other_grassland is the 7th land class."""
     assert areas(changed, 2017) == pytest.approx({(2015, 7, ARBOR): 32.0, (0, 0, GRASS): 160.0})
     assert areas(changed, 2020) == pytest.approx({(2015, 7, ARBOR): 32.0, (2019, 7, CROPLAND): 16.0, (0, 0, GRASS): 144.0})
+
+
+def activity(path, out, engine: Engine) -> dict[str, bytes]:
+    """The bytes of the tables of the pass."""
+    setup = set_up(path, out=out)
+    assert tabulate(setup, engine)
+    settle_tables(setup.out)
+    return Run(setup, setup.out).bytes()
+
+
+def test_windows_threads_and_processes_change_no_byte(tmp_path):
+    """Two tiles with earlier maps, by one thread and window, by both threads, by processes that receive the rule."""
+    drawn = random_landscape(5, lattice=Lattice(height=40, width=600), parcels=False)
+    path = write(with_earlier_maps(drawn, 5, years=range(2012, 2023)), tmp_path / "run")
+    plain = activity(path, tmp_path / "plain", Engine(threads=1, window_tiles=1))
+    assert b",2015," in plain["strata.csv"]
+    for number, engine in enumerate((Engine(threads=2, window_tiles=2), Engine(workers=2, window_tiles=1))):
+        assert laws.different_files(plain, activity(path, tmp_path / str(number), engine)) == []
+
+
+def test_earlier_maps_on_another_grid_are_warped(tmp_path):
+    """A map of 2015 on a grid that is shifted by half a cell to the east: nearest cells, and the same years as without the shift."""
+    maps = annual((2015, np.s_[0, :2], ARBOR), years=(2014, 2015, *DATES))
+    path = write(with_history(maps).section("land_cover", resampling="nearest"), tmp_path)
+    shifted = Lattice(height=3, width=4, left=LATTICE.left + 100.0)
+    write_raster(tmp_path, "land_cover_2015_0", np.asarray(maps[2015], dtype=np.uint8), shifted, 0)
+    assert areas(finish(path), 2017) == pytest.approx({(2015, 7, ARBOR): 32.0, (0, 0, GRASS): 160.0})
+
+
+# -- laws ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[11, 12])
+def drawn(tmp_path_factory, request) -> Recomputed:
+    """Random land of three dates with nineteen earlier or other maps; class means, so that young stands count."""
+    wanted = random_landscape(request.param, lattice=Lattice(height=14, width=16), peat=True, parcels=False).but(layers={})
+    return computed(with_earlier_maps(wanted, request.param), tmp_path_factory.mktemp("drawn"))
+
+
+def test_balance_closes_on_random_land_with_a_history(drawn):
+    balance, removals = drawn.exact("balance"), drawn.exact("removals")
+    assert laws.balance_identity(balance) <= 1e-6
+    assert laws.transfers_cancel(balance) <= 1e-6
+    assert laws.balance_holds_removals(balance, removals) <= 1e-6
+    assert laws.zones_sum_to_parent(drawn.texts("summary"), drawn.done.texts("zones")) == 0
+    past = drawn.inventory().prepared.past_soil
+    assert past.running.sum() > 20
+
+
+@pytest.mark.parametrize("pool", ["soil_organic_carbon", "aboveground_biomass", "belowground_biomass", "litter"])
+def test_maps_are_the_table_on_random_land_with_a_history(drawn, pool):
+    """Every zone and interval, to what leaves are rounded by."""
+    removals = drawn.exact("removals").query("approach == 'stock_difference' and gas == 'CO2' and pool == @pool")
+    for year in (2020, 2023):
+        on_map = laws.zone_sums(map_cells(drawn.setup, pool, None, year, change=True), drawn.setup.coverage())
+        table = removals[removals["year"] == year].groupby("zone")["removal_tCO2e_per_year"].sum()
+        for zone, value in on_map.items():
+            assert value == pytest.approx(float(table.get(zone, 0.0)), abs=0.05)
+
+
+# -- a user's own years of change ----------------------------------------------------------------------------
+
+
+def own_years(**more) -> Landscape:
+    """Years of change as a raster of the user: one cell changed in 2010, one in 2019, the others did not."""
+    years = cells(LATTICE, 0, (np.s_[0, :1], 2010), (np.s_[1, :1], 2019))
+    before = cells(LATTICE, 0, (np.s_[0, :1], 14), (np.s_[1, :1], 7))
+    sections = {"cohort_from": {"legend": "before.csv", "nodata": 0}, "cohort_year": {"nodata": -9999}, **more.pop("sections", {})}
+    return Landscape(
+        lattice=LATTICE, land={year: cells(LATTICE, GRASS) for year in DATES}, sections=sections,
+        layers={"cohort_year": {None: years.astype(float)}, "cohort_from": {None: before.astype(float)}},
+        files={"before.csv": "code,value\n14,cropland\n7,other_grassland\n"}, more={"cohorts": {"history_from": 2000}, **more},
+    )  # fmt: skip
+
+
+def test_a_users_years_of_change_are_strata(tmp_path):
+    """2010 holds at both dates; 2019 has not come yet in 2017."""
+    done = tabulated(own_years(), tmp_path)
+    frame = done.inventory().prepared.years.frame
+    told = {(int(one["year"]), one["cohort_last"], one["class_before"]) for one in frame.to_dict("records") if one["cohort_last"] == one["cohort_last"]}
+    assert told == {(2017, 2010.0, "cropland"), (2020, 2010.0, "cropland"), (2020, 2019.0, "other_grassland")}
+
+
+def findings(landscape: Landscape, folder) -> dict[str, str]:
+    """Ids of the findings of a set-up, with what was found."""
+    try:
+        found = set_up(write(landscape, folder)).findings
+    except InputError as error:
+        found = tuple(error.findings)
+    return {one.id: one.say("found", "en") for one in found}
+
+
+def test_a_users_years_need_a_first_year_and_the_class_before(tmp_path):
+    assert "E-COHORT-02" in findings(own_years(cohorts={}), tmp_path / "one")
+    alone = own_years()
+    alone = alone.but(layers={"cohort_year": alone.layers["cohort_year"]}, sections={"cohort_year": {"nodata": -9999}})
+    assert findings(alone, tmp_path / "two")["E-COHORT-01"] == "cohort_year is given, cohort_from is not"
+
+
+def test_years_outside_the_history_are_refused(tmp_path):
+    """2010 is before the record that begins in 2015."""
+    with pytest.raises(InputError) as caught:
+        tabulated(own_years(cohorts={"history_from": 2015}), tmp_path)
+    assert [one.id for one in caught.value.findings] == ["E-STRATA-03"]
+
+
+# -- what is said --------------------------------------------------------------------------------------------
+
+
+def test_the_history_is_noted_and_kept(changed):
+    assert findings_of(changed)["N-COHORT-01"] == "2014; maps of 2014, 2015, 2016, 2017, 2018, 2019, 2020"
+
+
+def findings_of(done: Run) -> dict[str, str]:
+    return {one.id: one.say("found", "en") for one in done.setup.findings}
+
+
+def test_earlier_maps_that_cannot_serve_are_named(tmp_path):
+    maps = annual()
+    stocks = with_history(maps).section("land_cover", change="stocks_only")
+    assert "stocks_only" in findings(stocks, tmp_path / "stocks")["W-COHORT-01"]
+    off = with_history(maps, more={"cohorts": {"use": False}})
+    assert not {"W-COHORT-01", "N-COHORT-01"} & set(findings(off, tmp_path / "off"))
+
+
+def test_an_unknown_code_of_an_earlier_map_is_refused(tmp_path):
+    """Code 77 in a map of 2015: its area is named; outside the zones nothing is said of it."""
+    maps = annual()
+    maps[2015][0, 0] = 77
+    with pytest.raises(InputError) as caught:
+        tabulated(with_history(maps), tmp_path)
+    assert [(one.id, one.values["codes"]) for one in caught.value.findings] == [("E-COHORT-03", "77: 16.00 ha")]

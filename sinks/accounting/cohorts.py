@@ -77,11 +77,12 @@ def before_first_date(frame: pd.DataFrame, first_date: int, suffix: str) -> Past
     return Past.of(held, first, last)
 
 
-def young_forest(frame: pd.DataFrame) -> Past:
+def young_forest(frame: pd.DataFrame, transition_years: float) -> Past:
     """Land that is forest over an interval and was other land within the years of a transition before it."""
     first, last = (frame[f"cohort_{name}_from"].to_numpy(dtype=np.float64) for name in ("first", "last"))
     forest = ((frame["ecosystem_from"] == FOREST) & (frame["ecosystem_to"] == FOREST)).to_numpy()
-    return Past.of(forest & _was_other_land(frame, "_from"), first, last)
+    age = age_since(first, last, frame["year_from"].to_numpy(dtype=np.float64))
+    return Past.of(forest & _was_other_land(frame, "_from") & (age < transition_years), first, last)
 
 
 def _was_other_land(frame: pd.DataFrame, suffix: str) -> Flags:

@@ -164,7 +164,8 @@ def _change(prepared: Prepared, pool: str, values: Floats, transition: Floats, c
     if pool in DEAD_MATTER:
         return dead_matter_change(prepared.pairs, start, end, totals, transition)
     grown = prepared.growth[pool]
-    return biomass_change(prepared.pairs, start, end, totals, young_carbon(grown, prepared.pairs, values), standing_carbon(grown, prepared.pairs, values))
+    standing = standing_carbon(grown, prepared.pairs, values, prepared.transition_years)
+    return biomass_change(prepared.pairs, start, end, totals, young_carbon(grown, prepared.pairs, values), standing)
 
 
 def young_carbon(growth: Growth, pairs: PairCells, values: Floats) -> Floats:
@@ -172,13 +173,17 @@ def young_carbon(growth: Growth, pairs: PairCells, values: Floats) -> Floats:
     return growth.grown(values, age_since(*seen_between(pairs), pairs.frame["year_to"].to_numpy(dtype=np.float64)))
 
 
-def standing_carbon(growth: Growth, pairs: PairCells, values: Floats) -> tuple[Floats, Floats] | None:
-    """Carbon that forest which was converted before the interval can have built by its start and by its end; NaN on other land, None without a history."""
+def standing_carbon(growth: Growth, pairs: PairCells, values: Floats, transition_years: float) -> tuple[Floats, Floats] | None:
+    """Carbon that forest which was converted before the interval can have built by its start and by its end.
+
+    NaN on other land; None without a history. Growth counts up to the age at which land
+    is no longer in transition.
+    """
     if "cohort_last_from" not in pairs.frame:
         return None
-    past = young_forest(pairs.frame)
-    dates = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-    start, end = (growth.grown(values, np.where(past.held, age_since(past.first, past.last, date), np.nan)) for date in dates)
+    past = young_forest(pairs.frame, transition_years)
+    ages = (age_since(past.first, past.last, pairs.frame[name].to_numpy(dtype=np.float64)) for name in ("year_from", "year_to"))
+    start, end = (growth.grown(values, np.where(past.held, np.minimum(age, transition_years), np.nan)) for age in ages)
     return start, end
 
 

@@ -2,9 +2,9 @@
 
 A cell changes when its land class (after the legend) is another one than before and
 stays so in the next map that sees it: one odd map is no change. The map of a date
-itself is always believed, because the tables rest on it. Only changes within the
-twenty years up to the date are told (`CohortRule.window`); a cell that shows none is
-`UNCHANGED`, which says nothing of the time before the first map.
+itself is always believed, because the tables rest on it. Only changes whose twenty
+years (`CohortRule.window`) reach into the time that the date ends are told; a cell that
+shows none is `UNCHANGED`, which says nothing of the time before the first map.
 """
 
 import threading
@@ -42,7 +42,7 @@ class CohortRule:
     groups : tuple of (code, group)
         What counts as the same land: codes of a group, from 1 to 254; 0 is unknown land.
     window : int
-        Only changes of so many years before a date count.
+        Years that a change goes on; told are those that go on after the date before, or in the year of the first date.
     confirm : bool
         A change must hold in the next map; without it every difference is a change.
     """
@@ -72,9 +72,10 @@ class CohortRule:
         strange = groups == _OTHER
         groups[strange] = _UNKNOWN
         places = np.array([self.years.index(date) for date in self.dates], dtype=np.int64)
+        before_date = np.array([self.dates[0] - 1, *self.dates[:-1]], dtype=np.int64)
         taken = [[scratch.take(shape, np.dtype(np.int16)) for _ in self.names] for _ in self.dates]
         years, before = (np.empty((len(self.dates), groups.shape[1]), dtype=np.int16) for _ in self.names)
-        _compiled().last_changes(groups, np.array(self.years, dtype=np.int64), places, self.window, self.confirm, years, before)
+        _compiled().last_changes(groups, np.array(self.years, dtype=np.int64), places, before_date + 1 - self.window, self.confirm, years, before)
         self._mark_strange(strange, maps, places, years, before)
         out: dict[Key, Stored] = {}
         for number, date in enumerate(self.dates):
@@ -110,7 +111,7 @@ class CohortRule:
                 before[place, cells] = np.minimum(codes, np.iinfo(np.int16).max)
 
 
-def last_changes(groups: Any1, years: Any1, places: Any1, window: int, confirm: bool, out_year: Any1, out_before: Any1) -> None:
+def last_changes(groups: Any1, years: Any1, places: Any1, oldest: Any1, confirm: bool, out_year: Any1, out_before: Any1) -> None:
     """Write the year of the last change of each cell up to each date, and its group before that.
 
     Parameters
@@ -119,6 +120,8 @@ def last_changes(groups: Any1, years: Any1, places: Any1, window: int, confirm: 
         0 where land is unknown.
     places : (dates,) int64
         Which of the years are dates.
+    oldest : (dates,) int64
+        Changes of these years and earlier are not told.
     out_year, out_before : (dates, cells) int16
         -1 where land is unknown at the date, `UNCHANGED` (0) where no change is seen.
     """
@@ -148,7 +151,7 @@ def last_changes(groups: Any1, years: Any1, places: Any1, window: int, confirm: 
                 if seen == 0:
                     out_year[date, cell] = -1
                     out_before[date, cell] = -1
-                elif year == 0 or year <= years[k] - window:
+                elif year == 0 or year <= oldest[date]:
                     out_year[date, cell] = 0
                     out_before[date, cell] = 0
                 else:

@@ -158,7 +158,7 @@ class Land:
         total, known = np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
         for pool in self.request.pools:
             difference, estimated = self._pool_change(pairs, pool)
-            mine = estimated & self._touched(pairs)
+            mine = estimated & (self._touched(pairs) | (self._left_before(pairs) if pool == SOIL else False))
             total += np.where(mine, difference, 0.0)
             known |= mine
         for interval in self.function.plan.intervals:
@@ -170,6 +170,12 @@ class Land:
         """Land of the ecosystems asked for, at either date."""
         sides = [np.isin(pairs.frame[f"ecosystem_{side}"].to_numpy(dtype=object), self.request.ecosystems) for side in ("from", "to")]
         return np.asarray(sides[0] | sides[1], dtype=bool)
+
+    def _left_before(self, pairs: PairCells) -> NDArray[np.bool_]:
+        """Land that left the ecosystems asked for before the interval and goes on losing, or gaining, soil carbon."""
+        if "ecosystem_before_to" not in pairs.frame:
+            return np.zeros(len(self.cells), dtype=bool)
+        return np.isin(pairs.frame["ecosystem_before_to"].to_numpy(dtype=object), self.request.ecosystems)
 
     @property
     def _peat_row(self) -> int:
@@ -215,7 +221,7 @@ class Land:
         if pool in DEAD_MATTER:
             return without_holes(dead_matter_change(pairs, start, end, totals, self._transition), holes(pairs))
         grown = growth(pairs.end, len(self.cells), self.knowledge, self.function.reading.history is not None)[pool]
-        young, standing = young_carbon(grown, pairs, self.values), standing_carbon(grown, pairs, self.values)
+        young, standing = young_carbon(grown, pairs, self.values), standing_carbon(grown, pairs, self.values, float(self._transition[0, 0]))
         return without_holes(biomass_change(pairs, start, end, totals, young, standing), holes(pairs))
 
     def _past_soil(self, pairs: PairCells) -> tuple[Floats, NDArray[np.bool_]]:
