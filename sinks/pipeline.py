@@ -25,6 +25,7 @@ from sinks import tables
 from sinks.accounting.area_errors import AreaErrors, with_corrected_areas
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
+from sinks.accounting.cohorts import cohort_table
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
 from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
@@ -531,6 +532,8 @@ def account(out: Path) -> bool:
             _write_dictionary(out / STAGED_TABLES)
         settle_tables(out)
         _settle_inputs(out)
+        if computed and tables.COHORTS not in frames:
+            _remove_table(out, tables.COHORTS)
         if computed:
             _record(out, "account", key, [table.name for table in frames])
             log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
@@ -538,6 +541,12 @@ def account(out: Path) -> bool:
     finally:
         for staged in (STAGED, STAGED_TABLES):
             shutil.rmtree(out / staged, ignore_errors=True)
+
+
+def _remove_table(out: Path, table: Table) -> None:
+    """Take away a table of an earlier run that this one does not have."""
+    for kind in ("csv", "parquet"):
+        (out / "tables" / f"{table.name}.{kind}").unlink(missing_ok=True)
 
 
 def _settle_inputs(out: Path) -> None:
@@ -568,8 +577,10 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
     with_errors = tables_with_intervals(
         assessed, inventory.factors, inventory.evidence.known(), inventory.monte_carlo, groups_of_zones(inventory.zones), tuple(inventory.zones["zone"])
     )
+    history = prepared.history
     return {
         tables.LAND_USE: land_use(prepared, inventory.evidence.samples),
+        **({tables.COHORTS: cohort_table(prepared.years, history)} if history is not None else {}),
         tables.STOCKS: with_errors.stocks,
         tables.REMOVALS: with_errors.removals,
         tables.BALANCE: balance(prepared, central.result, central.all_stocks),

@@ -182,6 +182,23 @@ LAND_USE = Table(
     ),
 )  # fmt: skip
 
+COHORTS = Table(
+    name="cohorts", title_zh="土地变化年份", title_en="Land by the year of its last change",
+    row_per="zone, year, land class, land class before, year of the change; only where a run has a history of land change",
+    columns=(
+        ZONE, YEAR, LAND_CLASS,
+        _text("land_before", "变化前地类", "Land class before", key=True, choices=LAND_CLASSES, description="of land that did not change its own class"),
+        _text("status", "状态", "Status", key=True, choices=("changed", "unchanged"),
+              description="unchanged: no change is told since history_from, or within the twenty years of a transition"),
+        _integer("since_year", "起始年份", "Since", key=True, minimum=1900, maximum=2200,
+                 description="first map that shows the class; of unchanged land history_from"),
+        _integer("seen_from", "此前图的年份", "Map before", minimum=1900, maximum=2200,
+                 description="the change is seen between this map and since_year and starts in equal parts in each year from here to since_year - 1"),
+        _integer("history_from", "历史起始年", "History from", minimum=1900, maximum=2200, description="nothing is known of changes before"),
+        _decimal("area_ha", "面积", "Area", "ha", minimum=0, decimals=6),
+    ),
+)  # fmt: skip
+
 STOCKS = Table(
     name="stocks", title_zh="碳储量", title_en="Carbon stocks", row_per="zone, year, ecosystem, land class, pool, soil depth (leaves only)",
     columns=(
@@ -582,7 +599,7 @@ OFFSETS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, COHORTS, STOCKS, REMOVALS, BALANCE, SUMMARY,
     COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip

@@ -7,10 +7,15 @@ and year (equation 2.25); forest of the temperate zone grows 4.0 t of dry matter
 import laws
 import numpy as np
 import pytest
-from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Recomputed, cells, computed, map_cells
+from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Recomputed, cells, computed, map_cells, run
 from test_sinks_accounting import CELL_HA, CO2, CORNER, LATTICE, RATE, TYPICAL_STEPPE, factor, removals, rows_of, stock, strata
 
+from aoi.texts import choose_language
 from sinks.equations.soil import mean_cohort_years
+from sinks.explain import Asked, as_lines, explain
+from sinks.factors.resolver import standard_error
+from sinks.factors.table import FactorTable
+from sinks.pipeline import keep_summary
 
 DATES = (2017, 2020, 2023)
 ANNUAL = tuple(range(2012, 2024))
@@ -210,3 +215,80 @@ def test_maps_add_up_to_the_table(young, returned, pool):
 def test_the_map_of_a_stock_takes_cohorts(returned):
     on_map = laws.zone_sums(map_cells(returned.setup, "soil_organic_carbon", None, 2023), returned.setup.coverage())
     assert on_map["Z1"] == pytest.approx(stock(returned, year=2023, pool="soil_organic_carbon"), rel=1e-9)
+
+
+# -- what is told of it --------------------------------------------------------------------------------------
+
+
+def test_the_table_of_cohorts_names_years_classes_and_the_first_map(returned):
+    """Two cells changed between 2013 and 2014; the others did not since 2012."""
+    rows = returned.table("cohorts").query("year == 2020").drop(columns=["zone", "year"]).to_dict("records")
+    assert rows == [
+        {"land_class": "typical_steppe", "land_before": "cropland", "status": "changed", "since_year": 2014, "seen_from": 2013,
+         "history_from": 2012, "area_ha": 32.0},
+        {"land_class": "typical_steppe", "land_before": "typical_steppe", "status": "unchanged", "since_year": 2012, "seen_from": None,
+         "history_from": 2012, "area_ha": 160.0},
+    ]  # fmt: skip
+
+
+def test_a_run_without_a_history_has_no_such_table(tmp_path):
+    done = run(landscape(maps(years=DATES)), tmp_path)
+    assert not (done.out / "tables" / "cohorts.csv").exists()
+    keep_summary(done.out, [])
+    assert "History of land change from 2017 on" in (done.out / "summary.en.md").read_text(encoding="utf-8")
+
+
+def test_factor_errors_of_a_cohort_are_propagated(returned):
+    """d = A (R (1 - F)) / 20: an error of R by R's share, one of F by A R / 20 (both two standard errors wide in the source)."""
+    table = FactorTable.shipped()
+    ids = "soil_reference_carbon.cool_temperate_dry.hac", "soil_land_use_factor.cropland.dry"
+    reference, land_use = (int(np.flatnonzero(table.id == id)[0]) for id in ids)
+    errors = standard_error(table)
+    per_unit = 2 * CELL_HA / 20 * CO2
+    expected = np.hypot(per_unit * 0.23 * errors[reference], per_unit * 43.0 * errors[land_use])
+    row = rows_of(returned, year=2020, ecosystem="grassland", pool="soil_organic_carbon", transition="converted").iloc[0]
+    assert row["se_tCO2e_per_year"] == pytest.approx(expected, abs=1e-3)
+    assert row["mc_se_tCO2e_per_year"] == pytest.approx(expected, rel=0.35)
+
+
+def test_a_table_of_cohorts_goes_with_the_history(tmp_path):
+    """The same folder without the earlier maps: the table of the last run does not stay."""
+    done = run(landscape(maps()), tmp_path)
+    assert (done.out / "tables" / "cohorts.csv").exists()
+    run(landscape(maps(), more={"cohorts": {"use": False}}), tmp_path)
+    assert not list((done.out / "tables").glob("cohorts.*"))
+
+
+@pytest.fixture
+def english():
+    """Words in English."""
+    choose_language("en")
+    yield
+    choose_language("zh")
+
+
+@pytest.mark.usefixtures("english")
+def test_the_paper_trail_of_a_cohort(tmp_path):
+    """From the number of the table to the classes, the year, the factors and the arithmetic."""
+    land = maps((2014, CORNER, GRASS))
+    for year in (2012, 2013):
+        land[year][CORNER] = CROPLAND
+    done = run(landscape(land), tmp_path)
+    for approach, years in (("stock_difference", 3), ("gain_loss", 1)):
+        leaves = explain(done.out, Asked(zone="Z1", ecosystem="grassland", year=2020, pool="soil_organic_carbon", approach=approach), "removals")
+        leaf = next(one for one in leaves if one.flag == "V")
+        assert leaf.sum_of_parts == pytest.approx(leaf.value, abs=1e-3)
+        said = "\n".join(as_lines([leaf]))
+        assert "cropland -> typical_steppe" in said
+        assert f"between 2013 and 2014; {years}.000 of its years" in said
+        assert "soil_land_use_factor.cropland.dry = 0.77" in said
+        assert "43 tC ha-1" in said
+
+
+@pytest.mark.usefixtures("english")
+def test_the_paper_trail_of_a_young_stand(tmp_path):
+    done = run(landscape(maps((2015, CORNER, ARBOR))), tmp_path)
+    leaves = explain(done.out, Asked(zone="Z1", ecosystem="forest", year=2020, pool="aboveground_biomass"), "removals")
+    said = "\n".join(as_lines([one for one in leaves if one.keys["component"] == "net_change"]))
+    assert "young stand, seen between 2014 and 2015: 3.0 years old in 2017, 6.0 in 2020" in said
+    assert "aboveground_growth.temperate = 4" in said

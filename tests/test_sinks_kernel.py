@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Lattice, Tiling, cells, finish, random_landscape, tiling_zones, with_earlier_maps, write
+from landscapes import (
+    ARBOR,
+    CROPLAND,
+    GRASS,
+    Landscape,
+    Lattice,
+    Tiling,
+    cells,
+    finish,
+    random_landscape,
+    tiling_zones,
+    with_earlier_maps,
+    write,
+)
 
 from sinks.layers import windows
 from sinks.layers.layer import STORED_TYPES

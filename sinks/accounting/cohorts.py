@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sinks.accounting.rows import UNKNOWN, PairCells, Rows
+from sinks.accounting.history import History
+from sinks.accounting.rows import UNKNOWN, PairCells, Rows, YearCells
 from sinks.equations import soil
 
 Floats = NDArray[np.float64]
@@ -105,6 +106,22 @@ def stand_ages(frame: pd.DataFrame) -> tuple[Floats, Floats]:
         age = age_since(first, last, at)
         low, high = np.where(young, np.maximum(age - 1.0, 0.0), low), np.where(young, age, high)
     return low, high
+
+
+def cohort_table(cells: YearCells, history: History) -> pd.DataFrame:
+    """Land of every date by the year of its last change and the class before it: rows of `sinks.tables.COHORTS`; unknown land is in none."""
+    frame = cells.frame[(cells.frame["land_class"] != UNKNOWN) & (cells.frame["area_ha"] > 0)]
+    told = frame["cohort_last"].notna().to_numpy()
+    rows = pd.DataFrame(
+        {
+            "zone": frame["zone"], "year": frame["year"], "land_class": frame["land_class"],
+            "land_before": np.where(told, frame["class_before"], frame["land_class"]), "status": np.where(told, "changed", "unchanged"),
+            "since_year": np.where(told, frame["cohort_last"], history.since).astype(np.int64),
+            "seen_from": pd.array(frame["cohort_first"].where(told), dtype="Int64"), "history_from": history.since, "area_ha": frame["area_ha"],
+        }
+    )  # fmt: skip
+    keys = [name for name in rows.columns if name != "area_ha"]
+    return rows.groupby(keys, sort=True, dropna=False, as_index=False)["area_ha"].sum()
 
 
 def land_before(rows: Rows, frame: pd.DataFrame, suffix: str, past: Past) -> Rows:
