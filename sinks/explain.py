@@ -155,7 +155,7 @@ class _Work:
         growth = self.inventory.prepared.year_growth[entry["pool"]]
         low, high = (one[entry["group"]] for one in stand_ages(self.inventory.prepared.years.frame))
         if np.isnan(low):
-            return Part(title, value, self._terms(growth.any_age, entry["group"]), note=text("explain.to_co2"))
+            return Part(title, value, self._terms(growth.any_age.terms, entry["group"]), note=text("explain.to_co2"))
         stretches = growth.stretches(int(entry["group"]), float(low), float(high))
         terms = [{**term, "side": f"{share:.3f}"} for share, terms in stretches for term in self._terms(terms, entry["group"])]
         return Part(title, value, terms, note=f"{text('explain.ages', low=f'{low:g}', high=f'{high:g}')}; {text('explain.to_co2')}")
@@ -257,7 +257,7 @@ def _leaf(row: dict[str, Any], table: Any, value: str, unit: str) -> Leaf:
 
 
 def _strata(land: pd.Series, suffix: str) -> str:
-    named = [str(land[f"{name}{suffix}"]) for name in ("climate", "soil", "vegetation_type")]
+    named = [str(land[f"{name}{suffix}"]) for name in ("climate", "soil", "vegetation_type", "origin", "site")]
     return ", ".join(name for name in named if name) or "-"
 
 

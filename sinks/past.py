@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aoi.findings import Finding, InputError, finding
-from sinks.accounting.history import AGE_RANGE, History
+from sinks.accounting.history import History
 from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE, Config
 from sinks.factors.table import FactorTable
 from sinks.layers.ages import AgeRule
@@ -94,10 +94,15 @@ def named_years(config: Config) -> dict[int, str]:
     return {UNCHANGED: UNCHANGED_NAME, **{year: str(year) for year in range(first, config.run.dates[-1] + 1)}}
 
 
-def named_ages(names: pd.DataFrame, where: str) -> list[Finding]:
-    """Age classes of a user whose names are no ranges of years."""
-    wrong = [str(value) for value in names["value"] if not AGE_RANGE.fullmatch(str(value))]
-    return [finding("E-AGE-03", where, values=", ".join(wrong))] if wrong else []
+def named_ages(limits: pd.DataFrame, where: str) -> tuple[dict[int, str], list[Finding]]:
+    """Names of the codes of a user's age classes (rows of `sinks.tables.AGE_CLASSES`), and classes that end before they begin."""
+    names = {
+        int(code): f"{first}-{'' if pd.isna(end) else end}"
+        for code, first, end in zip(limits["code"], limits["age_from"], limits["age_to"], strict=True)
+    }
+    held = (limits["age_to"].isna() | (limits["age_to"] > limits["age_from"])).to_numpy(dtype=bool)
+    wrong = [names[int(code)] for code in limits["code"][~held]]
+    return names, [finding("E-AGE-03", where, values=", ".join(wrong))] if wrong else []
 
 
 def check_history(config: Config) -> list[Finding]:

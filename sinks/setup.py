@@ -39,7 +39,7 @@ from sinks.legends.legend import (
     vegetation_types,
 )
 from sinks.past import ages_stated, check_history, derivations, derived_names, history_of, named_ages, named_years
-from sinks.tables import CODE_NAMES, DENSITIES, LAND_CLASSES
+from sinks.tables import AGE_CLASSES, CODE_NAMES, DENSITIES, LAND_CLASSES
 from sinks.tabulate.tile import Plan, ValueLayer
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 
@@ -272,13 +272,17 @@ def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[in
         legend = config.layers[layer].legend
         vocabulary = _vocabulary(name)
         if legend is None:
-            choices = ", ".join(vocabulary) or ("0-20, 20-40" if name == AGE_CLASS else "")
+            choices = ", ".join(vocabulary) or ("age_from, age_to" if name == AGE_CLASS else "")
             if choices:
                 found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=choices))
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
+        if name == AGE_CLASS:
+            out[name], wrong_ages = named_ages(AGE_CLASSES.read(path, label), label)
+            found += [*_notes(AGE_CLASSES, path, label), *wrong_ages]
+            continue
         names = CODE_NAMES.read(path, label)
-        found += [*_notes(CODE_NAMES, path, label), *(named_ages(names, label) if name == AGE_CLASS else [])]
+        found += _notes(CODE_NAMES, path, label)
         out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
         wrong = sorted({value for value in out[name].values() if vocabulary and value not in vocabulary})
         if wrong:

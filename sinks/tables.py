@@ -19,7 +19,7 @@ COMPONENTS = (
     "net_change", "increment", "harvest", "fuelwood", "disturbance", "conversion", "soil", "fire_non_co2", "accumulation",
 )  # fmt: skip
 VALUE_FLAGS = ("V", "NE", "NO", "IE", "NA")
-STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "age_class", "cohort_year", "cohort_from", "peat")
+STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "site", "age_class", "cohort_year", "cohort_from", "peat")
 QUANTITIES = ("stock_tC", "removal_tCO2e_per_year", "removal_offset_tCO2e_per_year")
 
 _CODE = r"[0-9A-Za-z_.\-]{1,64}"
@@ -164,7 +164,7 @@ STRATA = Table(
         *(_integer(name, zh, en, minimum=-1, description="code of the layer; missing is -1; empty where the run has no such layer")
           for name, zh, en in (
               ("climate", "气候", "Climate"), ("soil", "土壤", "Soil"), ("vegetation_type", "植被类型", "Vegetation type"),
-              ("origin", "起源", "Origin"), ("species_group", "树种组", "Species group"), ("age_class", "龄组", "Age class"),
+              ("origin", "起源", "Origin"), ("species_group", "树种组", "Species group"), ("site", "立地", "Site"), ("age_class", "龄组", "Age class"),
               ("cohort_year", "变化年份", "Cohort year"), ("cohort_from", "变化前地类", "Land class before the change"), ("peat", "泥炭", "Peat"))),
     ),
 )  # fmt: skip
@@ -295,6 +295,16 @@ DENSITIES = Table(
         *(_decimal(name, zh, en, "t C ha-1", minimum=0, optional=True) for name, zh, en in (
             ("c_above", "地上碳密度", "Aboveground"), ("c_below", "地下碳密度", "Belowground"),
             ("c_soil", "土壤碳密度", "Soil"), ("c_dead", "死有机质碳密度", "Dead organic matter (dead wood and litter)"))),
+    ),
+)  # fmt: skip
+
+AGE_CLASSES = Table(
+    name="age_classes", title_zh="龄级界限", title_en="Limits of age classes", row_per="code of the layer age_class",
+    columns=(
+        _integer("code", "代码", "Code", key=True, minimum=0),
+        _integer("age_from", "起始年龄", "First age", unit="yr", needed=True, minimum=0, maximum=5000),
+        _integer("age_to", "下一级起始年龄", "First age of the next class", unit="yr", minimum=1, maximum=5000, description="empty where the class is open"),
+        _text("name", "名称", "Name", optional=True, description="幼龄林, middle-aged and the like: only told, ages differ by species"),
     ),
 )  # fmt: skip
 

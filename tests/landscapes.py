@@ -40,7 +40,9 @@ VEGETATION = {
     7: "forest_swamp", 8: "shrub_swamp", 9: "inland_flat",
 }  # fmt: skip
 PEAT = {1: "peat", 2: "no_peat"}
-STRATUM_CODES = {"climate": CLIMATES, "soil": SOILS, "vegetation_type": VEGETATION, "peat": PEAT}
+ORIGINS = {1: "planted", 2: "natural"}
+SITES = {1: "good", 2: "poor"}
+STRATUM_CODES = {"climate": CLIMATES, "soil": SOILS, "vegetation_type": VEGETATION, "peat": PEAT, "origin": ORIGINS, "site": SITES}
 
 DRAWS = 40
 """Draws of a run whose test says nothing of Monte Carlo."""

@@ -1,6 +1,6 @@
 """Growth of stands by age: what a year adds, and what can have grown since a stand began."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,28 +33,46 @@ ROOT_GROWTH = Equation(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Growth of stands from one age to another.
+
+    Parameters
+    ----------
+    terms : Terms
+        Yearly growth [t C per year]; no terms where no rate is known.
+    own : (groups,) bool
+        Groups whose rate is of the user's factors and not the fallback of the shipped tables.
+    """
+
+    low: float
+    high: float
+    terms: Terms
+    own: Flags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
     """Yearly growth of one pool on groups of land, by age of the stands.
 
     Parameters
     ----------
-    any_age : Terms
-        Growth where the age is not known [t C per year].
-    by_age : tuple of (first age, last age, Terms)
-        Growth of stands of these ages; one stretch without limits where no factor asks for the age.
+    any_age : Stretch
+        Growth where the age is not known.
+    by_age : tuple of Stretch
+        Growth by age; one stretch without limits where no age is known, or no factor asks for it.
     """
 
-    any_age: Terms
-    by_age: tuple[tuple[float, float, Terms], ...]
+    any_age: Stretch
+    by_age: tuple[Stretch, ...]
 
     @property
     def groups(self) -> int:
         """Groups of land."""
-        return self.any_age.groups
+        return self.any_age.terms.groups
 
     def terms(self) -> list[Terms]:
         """All terms."""
-        return [self.any_age, *(terms for _, _, terms in self.by_age)]
+        return [self.any_age.terms, *(one.terms for one in self.by_age)]
 
     def grown(self, values: Floats, age: Floats) -> Floats:
         """Carbon that stands can have built since they began, (D, groups) [t C]; NaN where no rate or no age is known.
@@ -66,43 +84,50 @@ class Growth:
         """
         out = np.zeros((len(values), self.groups))
         known = ~np.isnan(age)
-        for low, high, terms in self.by_age:
-            years = np.clip(age - low, 0.0, high - low)
-            known &= holds(terms) | ~(years > 0)
-            out = out + np.where(years > 0, terms.totals(values) * years, 0.0) if len(self.by_age) > 1 else terms.totals(values) * years
+        for one in self.by_age:
+            years = np.clip(age - one.low, 0.0, one.high - one.low)
+            known &= holds(one.terms) | ~(years > 0)
+            out = out + np.where(years > 0, one.terms.totals(values) * years, 0.0)
         return np.where(known, out, np.nan)
 
     def yearly(self, values: Floats, low: Floats, high: Floats) -> Floats:
         """Growth of a year, (D, groups) [t C per year]: of the ages between two, in equal parts; of any age where none is known."""
         shares = self._shares(low, high)
         if not any(share.any() for share in shares):
-            return self.any_age.totals(values)
-        out = np.where(np.isnan(low), self.any_age.totals(values), 0.0)
-        for share, (_, _, terms) in zip(shares, self.by_age, strict=True):
-            out = out + np.where(share > 0, terms.totals(values) * share, 0.0)
+            return self.any_age.terms.totals(values)
+        out = np.where(np.isnan(low), self.any_age.terms.totals(values), 0.0)
+        for share, one in zip(shares, self.by_age, strict=True):
+            out = out + np.where(share > 0, one.terms.totals(values) * share, 0.0)
         return np.asarray(out)
 
     def knows(self, low: Floats, high: Floats) -> Flags:
         """Groups with a growth rate for all their ages."""
-        shares = self._shares(low, high)
-        held = np.where(np.isnan(low), holds(self.any_age), True)
-        for share, (_, _, terms) in zip(shares, self.by_age, strict=True):
-            held &= holds(terms) | ~(share > 0)
+        return self._all(low, high, lambda one: holds(one.terms))
+
+    def of_own_factors(self, low: Floats, high: Floats) -> Flags:
+        """Groups whose rates are of the user's factors for all their ages."""
+        return self._all(low, high, lambda one: one.own)
+
+    def _all(self, low: Floats, high: Floats, asked: Callable[[Stretch], Flags]) -> Flags:
+        """Groups for which all stretches that their ages lie in have something."""
+        held = np.where(np.isnan(low), asked(self.any_age), True)
+        for share, one in zip(self._shares(low, high), self.by_age, strict=True):
+            held &= asked(one) | ~(share > 0)
         return np.asarray(held, dtype=bool)
 
     def stretches(self, group: int, low: float, high: float) -> list[tuple[float, Terms]]:
         """The stretches of ages that a group's stands lie in, each with its share."""
         every = np.full(self.groups, low), np.full(self.groups, high)
         shares = (share[group] for share in self._shares(*every))
-        return [(float(share), terms) for share, (_, _, terms) in zip(shares, self.by_age, strict=True) if share > 0]
+        return [(float(share), one.terms) for share, one in zip(shares, self.by_age, strict=True) if share > 0]
 
     def _shares(self, low: Floats, high: Floats) -> list[Floats]:
         """Share of each stretch of ages in the ages of the groups; 0 where these are not known."""
         out = []
-        for first, last, _ in self.by_age:
+        for one in self.by_age:
             with np.errstate(divide="ignore", invalid="ignore"):
-                part = np.clip(np.minimum(high, last) - np.maximum(low, first), 0.0, None) / (high - low)
-            point = ((low >= first) & (low < last)).astype(np.float64)
+                part = np.clip(np.minimum(high, one.high) - np.maximum(low, one.low), 0.0, None) / (high - low)
+            point = ((low >= one.low) & (low < one.high)).astype(np.float64)
             out.append(np.nan_to_num(np.where(high > low, part, point)))
         return out
 
@@ -124,23 +149,16 @@ def growth(rows: Rows, groups: int, knowledge: Knowledge, aged: bool) -> dict[st
         Whether anything tells how old stands are; else factors that ask for an age are passed over.
     """
     trees = rows.where((rows.layer == LAND_COVER) & np.isin(rows.land_class, GROWING))
-    whole = _terms(trees, groups, knowledge, None)
+    whole = _stretch(trees, groups, knowledge, 0.0, np.inf, None)
     if not aged:
-        return {pool: Growth(any_age=terms, by_age=((0.0, np.inf, terms),)) for pool, terms in whole.items()}
-    stretches = [(low, high, _terms(trees, groups, knowledge, low)) for low, high in _stretches(knowledge.factor.edges(RATE))]
-    return {
-        pool: Growth(any_age=terms, by_age=tuple((low, high, found[pool]) for low, high, found in stretches)) for pool, terms in whole.items()
-    }
+        return {pool: Growth(any_age=one, by_age=(one,)) for pool, one in whole.items()}
+    limits = sorted({0.0, *(float(edge) for edge in knowledge.factor.edges(RATE) if edge > 0), np.inf})
+    parts = [_stretch(trees, groups, knowledge, low, high, low) for low, high in pairwise(limits)]
+    return {pool: Growth(any_age=one, by_age=tuple(part[pool] for part in parts)) for pool, one in whole.items()}
 
 
-def _stretches(edges: Sequence[float] | Floats) -> list[tuple[float, float]]:
-    """Stretches of ages between the limits of factors."""
-    limits = sorted({0.0, *(float(edge) for edge in edges if edge > 0), np.inf})
-    return list(pairwise(limits))
-
-
-def _terms(trees: Rows, groups: int, knowledge: Knowledge, age: float | None) -> dict[str, Terms]:
-    """Yearly growth at an age, or where none is known [t C per year]; no terms where no rate is known."""
+def _stretch(trees: Rows, groups: int, knowledge: Knowledge, low: float, high: float, age: float | None) -> dict[str, Stretch]:
+    """Yearly growth of a stretch of ages, by the factor of an age; of any where that is None."""
     find = knowledge.factor.optional
     rate = find(RATE, trees, value=None if age is None else np.full(len(trees), age))
     fraction = find("carbon_fraction", trees)
@@ -149,4 +167,9 @@ def _terms(trees: Rows, groups: int, knowledge: Knowledge, age: float | None) ->
     rooted = known & (ratio >= 0)
     above = Batch(GROWTH, trees.group[known], (trees.area[known],), (rate[known], fraction[known]))
     below = Batch(ROOT_GROWTH, trees.group[rooted], (trees.area[rooted],), (rate[rooted], ratio[rooted], fraction[rooted]))
-    return {"aboveground_biomass": Terms.of(groups, [above]), "belowground_biomass": Terms.of(groups, [below])}
+    own = np.zeros(groups, dtype=bool)
+    own[trees.group] = knowledge.factor.own(rate)
+    return {
+        pool: Stretch(low=low, high=high, terms=Terms.of(groups, [batch]), own=own)
+        for pool, batch in (("aboveground_biomass", above), ("belowground_biomass", below))
+    }

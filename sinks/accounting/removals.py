@@ -171,9 +171,11 @@ def _growth(parts: Parts, prepared: Prepared, result: Result, year: int) -> None
     land = prepared.years.frame
     rows = np.flatnonzero(((land["year"] == year) & (land["ecosystem"] == "forest") & (land["area_ha"] > 0)).to_numpy())
     for pool, totals in result.year_growth.items():
-        held = prepared.year_growth[pool].knows(*stand_ages(land))
+        ages, growth = stand_ages(land), prepared.year_growth[pool]
+        held = growth.knows(*ages)
+        why = np.where(held, np.where(growth.of_own_factors(*ages), "", "growth_fallback"), "no_growth_rate")
         frame = _year_frame(land.iloc[rows], year, pool, "increment", "remaining").assign(
-            estimated=held[rows], reason=np.where(held[rows], "growth_fallback", "no_growth_rate"), group=rows
+            estimated=held[rows], reason=why[rows], group=rows
         )  # fmt: skip
         parts.add(frame, totals[:, rows] * C_TO_CO2)
 

@@ -112,6 +112,8 @@ class Rows:
     vegetation_type: Names
     climate: Names
     soil: Names
+    origin: Names
+    site: Names
     layer: Names
     area: Floats
     missing: Floats
@@ -157,7 +159,7 @@ class PairCells:
 
 _YEAR_KEY = ["zone", "year", "class", "stratum"]
 _PAIR_KEY = ["zone", "year_from", "year_to", "land_from", "land_to", "stratum_from", "stratum_to"]
-_ATTRIBUTES = ("vegetation_type", "climate", "soil")
+_ATTRIBUTES = ("vegetation_type", "climate", "soil", "origin", "site")
 
 
 def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -> YearCells:
@@ -256,6 +258,8 @@ def _rows(frame: pd.DataFrame, group: Ints, suffix: str, activity: pd.DataFrame,
         vegetation_type=named(frame[f"vegetation_type{suffix}"]),
         climate=named(frame[f"climate{suffix}"]),
         soil=named(frame[f"soil{suffix}"]),
+        origin=named(frame[f"origin{suffix}"]),
+        site=named(frame[f"site{suffix}"]),
         layer=np.asarray(layer, dtype=object),
         area=area,
         missing=activity["missing_ha"].to_numpy(dtype=np.float64),

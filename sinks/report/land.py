@@ -34,6 +34,8 @@ from sinks.units import C_TO_CO2
 Floats = NDArray[np.float64]
 Names = NDArray[np.object_]
 
+_NAMED = ("land_class", "ecosystem", "vegetation_type", "climate", "soil", "origin", "site")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapRequest:
@@ -248,7 +250,7 @@ class Land:
         for name, layer in self.function.plan.strata:
             codes = self._array(layer, year)[0].astype(np.int64)
             names[name] = _looked_up(codes, self.function.reading.strata.get(name, {}))
-        for name in ("climate", "soil", "vegetation_type", "peat"):
+        for name in ("climate", "soil", "origin", "site", "vegetation_type", "peat"):
             names.setdefault(name, np.full(len(code), "", dtype=object))
         types = np.where(names.pop("peat") == "peat", "peatland", names["vegetation_type"])
         names["land_class"] = self.function.reading.land_class(np.full(len(code), year), code, types)
@@ -281,7 +283,8 @@ class Land:
         return Rows(
             group=np.arange(count), zone=np.full(count, "", dtype=object), year=np.full(count, year), code=names["code"],
             land_class=names["land_class"], ecosystem=names["ecosystem"], vegetation_type=names["vegetation_type"], climate=names["climate"],
-            soil=names["soil"], layer=np.full(count, layer, dtype=object), area=area, missing=1.0 - area, sum=values * area,
+            soil=names["soil"], origin=names["origin"], site=names["site"], layer=np.full(count, layer, dtype=object), area=area,
+            missing=1.0 - area, sum=values * area,
             sum_sq=values * values * area, density_bin=density, cross=values * density * area, bin_sq=density * density * area, share=np.full(count, share),
         )  # fmt: skip
 
@@ -290,8 +293,8 @@ class Land:
         frame = pd.DataFrame(
             {
                 "zone": "", "year_from": first, "year_to": last, "land_from": start["code"], "land_to": end["code"], "area_ha": self.hectare,
-                **{f"{name}_from": start[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
-                **{f"{name}_to": end[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
+                **{f"{name}_from": start[name] for name in _NAMED},
+                **{f"{name}_to": end[name] for name in _NAMED},
                 **{f"{name}_from": values for name, values in start["past"].items()}, **{f"{name}_to": values for name, values in end["past"].items()},
             }
         )  # fmt: skip
