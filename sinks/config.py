@@ -244,6 +244,46 @@ class PlotSection(Section):
     allowed_error: float = Field(default=0.1, gt=0)
 
 
+class GrowthSection(Section):
+    """Plots of age and aboveground biomass for growth curves: which columns hold what, and the classes of ages whose increments become factors.
+
+    Parameters
+    ----------
+    types : mapping
+        Word of the column ``type`` -> vegetation type; plots of other words are left out.
+        Without a column the one type of all plots.
+    where : mapping
+        Column -> the word that a plot must have there.
+    group : str, optional
+        Column of what belongs together (a place, a study): drawn and left out as one.
+    least_skill : float
+        Share of the squared errors of the mean that a curve must save at groups left out, else it makes no factors.
+    """
+
+    file: Text
+    age: Text = "age"
+    value: Text = "value"
+    unit: Text
+    basis: Literal["dry_matter"]
+    types: dict[Text, Text] = Field(min_length=1)
+    type: Text | None = None
+    group: Text | None = None
+    where: dict[Text, str] = Field(default_factory=dict)
+    origin: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
+    form: Literal["chapman_richards", "logistic"] = "chapman_richards"
+    classes: tuple[Annotated[int, Field(ge=0, le=5000)], ...] = (0, 20, 40, 60, 80, 100, 150, 200)
+    fewest: int = Field(default=12, ge=6)
+    resamples: int = Field(default=200, ge=50, le=5000)
+    least_skill: float = Field(default=0.05, ge=0, lt=1)
+    output: Text = "growth"
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "GrowthSection":
+        if len(self.classes) < 2 or list(self.classes) != sorted(set(self.classes)):
+            raise ValueError("ages_not_ascending")
+        return self
+
+
 class RetrievalSection(Section):
     """A model from plots and predictor rasters to a layer: its kind, its settings, where it and its rasters are kept."""
 
@@ -374,6 +414,7 @@ class Config(Section):
     quantifications: FilesSection | None = None
     cohorts: CohortSection = CohortSection()
     ages: AgeSection | None = None
+    growth: GrowthSection | None = None
     demo: dict[str, bool | Text] | None = None
 
     @property
@@ -450,6 +491,7 @@ _RULES = {
     "assessed_not_ascending": "E-CONF-19",
     "closed_not_assessed": "E-CONF-17",
     "closed_out_of_order": "E-CONF-18",
+    "ages_not_ascending": "E-AGE-12",
 }
 
 

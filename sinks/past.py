@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from aoi.findings import Finding, InputError, finding
+from sinks.accounting.growth import AGED
 from sinks.accounting.history import History
 from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE, Config
 from sinks.factors.table import FactorTable
@@ -19,7 +20,6 @@ from sinks.legends.legend import BUILTIN, UNKNOWN, Legend, change_allowed, produ
 from sinks.tables import LAND_CLASSES
 
 UNCHANGED_NAME = "unchanged"
-GROWTH = "aboveground_growth"
 
 
 def history_of(config: Config) -> History | None:
@@ -71,7 +71,7 @@ def derivations(config: Config, legends: Mapping[int, Legend | None], factors: F
         )
     if STAND_AGE in config.layers:
         stated = config.ages.year if config.layers[STAND_AGE].file is not None and config.ages is not None else None
-        edges = sorted({0, *(int(np.ceil(edge)) for edge in factors.edges(GROWTH))})
+        edges = sorted({0, *(int(np.ceil(edge)) for name in AGED for edge in factors.edges(name))})
         out.append(AgeRule(layer=STAND_AGE, year=stated, dates=config.run.dates, edges=tuple(edges)))
     return tuple(out)
 

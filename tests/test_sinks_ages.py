@@ -102,6 +102,18 @@ def test_origin_and_site_choose_the_increment(tmp_path):
     assert increments(done, 2020) == pytest.approx(4 * CELL_HA * (3.5 + 4.5 + 2.5), abs=1e-3)
 
 
+def test_increments_of_volume_go_before_growth_of_biomass(tmp_path):
+    """2.2 m3 a hectare and year times BCEF_I 0.7 of middle-aged larch; young larch has no BCEF_I and keeps 1.5 t."""
+    volume = "".join(
+        f"own.{name},{factor},forest,arbor_forest,larch,,,,,20,40,{value},{unit},survey 2018\n"
+        for name, factor, value, unit in (("iv", "volume_growth", 2.2, "m3 ha-1 yr-1"), ("bcef", "bcef_i", 0.7, "t d.m. m-3"))
+    )
+    done = computed(forest({None: cells(LATTICE, 10.0, (FIRST, 30.0))}, own=OWN + volume, more={"ages": {"year": 2020}}), tmp_path)
+    assert increments(done, 2020) == pytest.approx(4 * CELL_HA * 2.2 * 0.7 + 8 * CELL_HA * 1.5, abs=1e-3)
+    row = rows_of(done, approach="gain_loss", year=2020, component="increment", pool="belowground_biomass").iloc[0]
+    assert row["value_flag"] == "V"
+
+
 def test_shipped_growth_of_boreal_forest_knows_two_ages(tmp_path):
     """Table 4.9, boreal mountain: 1.05 up to 20 years, 1.3 above; 1.0 where no age is known."""
     ages = {None: cells(LATTICE, np.nan, (FIRST, 10.0), (SECOND, 90.0))}

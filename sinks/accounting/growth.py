@@ -18,7 +18,9 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 GROWING = ("arbor_forest", "shrubland", "other_forest_land", "forest_swamp", "shrub_swamp")
-RATE = "aboveground_growth"
+RATE, VOLUME_RATE = "aboveground_growth", "volume_growth"
+AGED = (RATE, VOLUME_RATE, "bcef_i")
+"""Factors whose bins are ages."""
 
 GROWTH = Equation(
     id="growth_gain",
@@ -29,6 +31,18 @@ ROOT_GROWTH = Equation(
     id="root_growth_gain",
     function=lambda area, growth, ratio, fraction: biomass.growth_gain(area, biomass.belowground_biomass(growth, ratio), fraction),
     text="dC = A * G_W * R * CF", amounts=("A [ha]",), factors=(RATE, "root_shoot_ratio", "carbon_fraction"),
+)  # fmt: skip
+VOLUME_GROWTH = Equation(
+    id="volume_growth_gain",
+    function=lambda area, increment, bcef, fraction: biomass.growth_gain(area, biomass.aboveground_from_volume(increment, bcef), fraction),
+    text="dC = A * I_V * BCEF_I * CF", amounts=("A [ha]",), factors=(VOLUME_RATE, "bcef_i", "carbon_fraction"),
+)  # fmt: skip
+ROOTS_OF_VOLUME_GROWTH = Equation(
+    id="root_volume_growth_gain",
+    function=lambda area, increment, bcef, ratio, fraction: biomass.growth_gain(
+        area, biomass.belowground_biomass(biomass.aboveground_from_volume(increment, bcef), ratio), fraction
+    ),
+    text="dC = A * I_V * BCEF_I * R * CF", amounts=("A [ha]",), factors=(VOLUME_RATE, "bcef_i", "root_shoot_ratio", "carbon_fraction"),
 )  # fmt: skip
 
 
@@ -152,24 +166,36 @@ def growth(rows: Rows, groups: int, knowledge: Knowledge, aged: bool) -> dict[st
     whole = _stretch(trees, groups, knowledge, 0.0, np.inf, None)
     if not aged:
         return {pool: Growth(any_age=one, by_age=(one,)) for pool, one in whole.items()}
-    limits = sorted({0.0, *(float(edge) for edge in knowledge.factor.edges(RATE) if edge > 0), np.inf})
+    limits = sorted({0.0, *(float(edge) for name in AGED for edge in knowledge.factor.edges(name) if edge > 0), np.inf})
     parts = [_stretch(trees, groups, knowledge, low, high, low) for low, high in pairwise(limits)]
     return {pool: Growth(any_age=one, by_age=tuple(part[pool] for part in parts)) for pool, one in whole.items()}
 
 
 def _stretch(trees: Rows, groups: int, knowledge: Knowledge, low: float, high: float, age: float | None) -> dict[str, Stretch]:
-    """Yearly growth of a stretch of ages, by the factor of an age; of any where that is None."""
+    """Yearly growth of a stretch of ages, by the factor of an age; of any where that is None.
+
+    An increment of volume with its BCEF_I, both the user's (no source gives BCEF_I for
+    the region), goes before growth of biomass (equations 2.9 and 2.10 [IPCC2006]).
+    """
     find = knowledge.factor.optional
-    rate = find(RATE, trees, value=None if age is None else np.full(len(trees), age))
+    asked = None if age is None else np.full(len(trees), age)
+    rate, volume, bcef = find(RATE, trees, value=asked), find(VOLUME_RATE, trees, value=asked), find("bcef_i", trees, value=asked)
     fraction = find("carbon_fraction", trees)
     ratio = find("root_shoot_ratio", trees, value=np.zeros(len(trees)))
-    known = (rate >= 0) & (fraction >= 0)
-    rooted = known & (ratio >= 0)
-    above = Batch(GROWTH, trees.group[known], (trees.area[known],), (rate[known], fraction[known]))
-    below = Batch(ROOT_GROWTH, trees.group[rooted], (trees.area[rooted],), (rate[rooted], ratio[rooted], fraction[rooted]))
+    of_volume = (volume >= 0) & (bcef >= 0) & (fraction >= 0)
+    of_mass = (rate >= 0) & (fraction >= 0) & ~of_volume
+    batches = {
+        "aboveground_biomass": [_batch(GROWTH, trees, of_mass, rate, fraction), _batch(VOLUME_GROWTH, trees, of_volume, volume, bcef, fraction)],
+        "belowground_biomass": [
+            _batch(ROOT_GROWTH, trees, of_mass & (ratio >= 0), rate, ratio, fraction),
+            _batch(ROOTS_OF_VOLUME_GROWTH, trees, of_volume & (ratio >= 0), volume, bcef, ratio, fraction),
+        ],
+    }  # fmt: skip
     own = np.zeros(groups, dtype=bool)
-    own[trees.group] = knowledge.factor.own(rate)
-    return {
-        pool: Stretch(low=low, high=high, terms=Terms.of(groups, [batch]), own=own)
-        for pool, batch in (("aboveground_biomass", above), ("belowground_biomass", below))
-    }
+    own[trees.group] = knowledge.factor.own(np.where(of_volume, volume, rate))
+    return {pool: Stretch(low=low, high=high, terms=Terms.of(groups, found), own=own) for pool, found in batches.items()}
+
+
+def _batch(equation: Equation, trees: Rows, held: Flags, *factors: Ints) -> Batch:
+    """Terms of the rows that are held."""
+    return Batch(equation, trees.group[held], (trees.area[held],), tuple(one[held] for one in factors))
