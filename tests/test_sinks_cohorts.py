@@ -23,6 +23,7 @@ from landscapes import (
 )
 
 from aoi.findings import InputError
+from sinks.align import RUN_FILE, align
 from sinks.layers.cohorts import CohortRule
 from sinks.layers.layer import Scratch, Stored
 from sinks.layers.windows import Engine
@@ -146,6 +147,17 @@ def test_earlier_maps_on_another_grid_are_warped(tmp_path):
     shifted = Lattice(height=3, width=4, left=LATTICE.left + 100.0)
     write_raster(tmp_path, "land_cover_2015_0", np.asarray(maps[2015], dtype=np.uint8), shifted, 0)
     assert areas(finish(path), 2017) == pytest.approx({(2015, 7, ARBOR): 32.0, (0, 0, GRASS): 160.0})
+
+
+def test_an_aligned_run_has_its_history(tmp_path):
+    """Earlier maps and ages are aligned as well, and every table of the new run has the same bytes."""
+    ages = {None: cells(LATTICE, 15.0, (np.s_[1:], 40.0))}
+    wanted = with_history(annual((2015, np.s_[0, :2], ARBOR), (2019, np.s_[1, :1], CROPLAND)), layers={"stand_age": ages}, more={"ages": {"year": 2018}})
+    path = write(wanted.section("stand_age", nodata=-9999), tmp_path / "plain")
+    align(set_up(path, out=tmp_path / "aligned"), Engine(threads=1))
+    both = [finish(one).bytes() for one in (path, tmp_path / "aligned" / RUN_FILE)]
+    assert "cohorts.csv" in both[0]
+    assert laws.different_files(*both, but=("inputs.csv",)) == []
 
 
 # -- laws ----------------------------------------------------------------------------------------------------

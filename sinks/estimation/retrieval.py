@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import guarded_path
-from sinks.config import LAND_COVER, Config, LayerSection, PlotSection, RetrievalSection, read_config
+from sinks.config import LAND_COVER, STAND_AGE, Config, LayerSection, PlotSection, RetrievalSection, read_config
 from sinks.layers.inputs import Source, build_stack, find_sources, valid_range
 from sinks.layers.layer import Stack
 from sinks.setup import Setup, set_up_config
@@ -88,7 +88,7 @@ def retrieval_of(path: Path, roots: Sequence[str] = (), *, of_plots: bool = Fals
     found += _undated(config, dates, path.name)
     if found or target is None or valid is None:
         raise InputError(found)
-    kept = {name: config.layers[name] for name in (LAND_COVER, *config.strata.values())}
+    kept = {name: config.layers[name] for name in (LAND_COVER, *config.strata.values(), *({STAND_AGE} & config.layers.keys()))}
     run = set_up_config(config.model_copy(update={"layers": kept, "maps": ()}), notes, path.resolve().parent, roots)
     stack, sources = _with_predictors(run, config, dates)
     folder = guarded_path(settings.output, base=run.folders.base, roots=(Path(run.folders.base.anchor),), where="retrieval.output")
