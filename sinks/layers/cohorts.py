@@ -68,15 +68,14 @@ class CohortRule:
         """Year of the last change and the group before it, of every date; codes of 16 bits, -1 where land is unknown."""
         maps = [stored[self.layer, year, 0] for year in self.years]
         shape = maps[0].cells.shape
-        groups = np.stack([self._groups(one).reshape(-1) for one in maps])
-        strange = groups == _OTHER
-        groups[strange] = _UNKNOWN
+        groups = np.empty((len(maps), shape[0] * shape[1]), dtype=np.uint8)
+        strange = [number for number, one in enumerate(maps) if self._regroup(one, groups[number])]
         places = np.array([self.years.index(date) for date in self.dates], dtype=np.int64)
         before_date = np.array([self.dates[0] - 1, *self.dates[:-1]], dtype=np.int64)
         taken = [[scratch.take(shape, np.dtype(np.int16)) for _ in self.names] for _ in self.dates]
         years, before = (np.empty((len(self.dates), groups.shape[1]), dtype=np.int16) for _ in self.names)
         _compiled().last_changes(groups, np.array(self.years, dtype=np.int64), places, before_date + 1 - self.window, self.confirm, years, before)
-        self._mark_strange(strange, maps, places, years, before)
+        self._mark_strange(strange, groups, maps, places, years, before)
         out: dict[Key, Stored] = {}
         for number, date in enumerate(self.dates):
             for name, (cells, offset), told in zip(self.names, taken[number], (years[number], before[number]), strict=True):
@@ -84,12 +83,13 @@ class CohortRule:
                 out[name, date, 0] = Stored(cells=cells, offset=offset, kind="classes")
         return out
 
-    def _groups(self, stored: Stored) -> NDArray[np.uint8]:
-        """The group of every cell of a map."""
+    def _regroup(self, stored: Stored, out: NDArray[np.uint8]) -> bool:
+        """Write the group of every cell of a map; whether one holds a code that the legend does not know."""
         if stored.cells.dtype == np.uint8:
             every = Stored(cells=np.arange(256, dtype=np.uint8)[None, :], offset=0, kind="classes", nodata=stored.nodata, missing_codes=stored.missing_codes)
-            return np.asarray(self._groups_of(every.decoded()).reshape(-1)[stored.cells])
-        return self._groups_of(stored.decoded())
+            return bool(_compiled().regrouped(stored.cells, self._groups_of(every.decoded()).reshape(-1), out))
+        out[:] = self._groups_of(stored.decoded()).reshape(-1)
+        return bool((out == _OTHER).any())
 
     def _groups_of(self, codes: NDArray[Any]) -> NDArray[np.uint8]:
         known, groups = np.array(self.groups, dtype=np.int64).reshape(-1, 2).T
@@ -98,17 +98,29 @@ class CohortRule:
         return np.where(codes == MISSING_CLASS, _UNKNOWN, found).astype(np.uint8)
 
     def _mark_strange(
-        self, strange: NDArray[np.bool_], maps: list[Stored], places: NDArray[np.int64], years: NDArray[np.int16], before: NDArray[np.int16]
+        self, strange: list[int], groups: NDArray[np.uint8], maps: list[Stored], places: NDArray[np.int64], years: NDArray[np.int16], before: NDArray[np.int16]
     ) -> None:  # fmt: skip
         """Say of cells with a code that no legend knows, in a map that is no date, which code it is."""
-        for number, year in enumerate(self.years):
-            if year in self.dates or not strange[number].any():
+        for number in strange:
+            if self.years[number] in self.dates:
                 continue
-            cells = np.flatnonzero(strange[number])
+            cells = np.flatnonzero(groups[number] == _OTHER)
             codes = maps[number].decoded().reshape(-1)[cells]
             for place in np.flatnonzero(places > number):
                 years[place, cells] = STRANGE
                 before[place, cells] = np.minimum(codes, np.iinfo(np.int16).max)
+
+
+def regrouped(cells: Any1, table: Any1, out: Any1) -> int:
+    """Write the group of each code of a table of 256; returns how many codes the legend does not know."""
+    count = 0
+    for row in range(cells.shape[0]):
+        start = row * cells.shape[1]
+        for column in range(cells.shape[1]):
+            group = table[cells[row, column]]
+            out[start + column] = group
+            count += int(group == 255)
+    return count
 
 
 def last_changes(groups: Any1, years: Any1, places: Any1, oldest: Any1, confirm: bool, out_year: Any1, out_before: Any1) -> None:
@@ -117,7 +129,7 @@ def last_changes(groups: Any1, years: Any1, places: Any1, oldest: Any1, confirm:
     Parameters
     ----------
     groups : (years, cells) uint8
-        0 where land is unknown.
+        0 where land is unknown, 255 where its code is.
     places : (dates,) int64
         Which of the years are dates.
     oldest : (dates,) int64
@@ -125,52 +137,52 @@ def last_changes(groups: Any1, years: Any1, places: Any1, oldest: Any1, confirm:
     out_year, out_before : (dates, cells) int16
         -1 where land is unknown at the date, `UNCHANGED` (0) where no change is seen.
     """
-    for cell in range(groups.shape[1]):
-        held = held_from = np.int64(0)
-        changed = asked = asked_year = np.int64(0)
+    size = groups.shape[1]
+    held, before, changed = np.zeros(_AT_ONCE, np.uint8), np.zeros(_AT_ONCE, np.uint8), np.zeros(_AT_ONCE, np.int16)
+    asked, asked_year = np.zeros(_AT_ONCE, np.uint8), np.zeros(_AT_ONCE, np.int16)
+    for start in range(0, size, _AT_ONCE):
+        count = min(size - start, _AT_ONCE)
+        held[:], changed[:], asked[:] = 0, 0, 0
         date = 0
         for k in range(len(years)):
-            seen = np.int64(groups[k, cell])
-            if seen != 0:
-                if held == 0:
-                    held = seen
-                elif seen == held:
-                    asked = np.int64(0)
-                elif asked == seen or not confirm:
-                    changed = asked_year if asked == seen else years[k]
-                    held_from = held
-                    held = seen
-                    asked = np.int64(0)
-                else:
-                    asked = seen
-                    asked_year = years[k]
+            row = groups[k, start : start + count]
+            year = np.int16(years[k])
+            for at in range(count):
+                seen = row[at]
+                if seen == held[at]:
+                    asked[at] = 0 if seen != 0 else asked[at]
+                elif seen != 0 and seen != 255:
+                    if held[at] == 0:
+                        held[at] = seen
+                    elif asked[at] == seen or not confirm:
+                        changed[at] = asked_year[at] if asked[at] == seen else year
+                        before[at], held[at], asked[at] = held[at], seen, 0
+                    else:
+                        asked[at], asked_year[at] = seen, year
             if date < len(places) and places[date] == k:
-                year, before = changed, held_from
-                if asked != 0:
-                    year, before = asked_year, held
-                if seen == 0:
-                    out_year[date, cell] = -1
-                    out_before[date, cell] = -1
-                elif year == 0 or year <= oldest[date]:
-                    out_year[date, cell] = 0
-                    out_before[date, cell] = 0
-                else:
-                    out_year[date, cell] = year
-                    out_before[date, cell] = before
+                for at in range(count):
+                    last, was = (changed[at], before[at]) if asked[at] == 0 else (asked_year[at], held[at])
+                    known = row[at] != 0 and row[at] != 255
+                    told = known and last > oldest[date]
+                    out_year[date, start + at] = last if told else np.int16(0 if known else -1)
+                    out_before[date, start + at] = np.int16(was) if told else np.int16(0 if known else -1)
                 date += 1
 
 
+_AT_ONCE = 4096
+"""Cells that are taken through all maps together: what is known of them stays in the cache."""
 _compiling = threading.Lock()
 _made: dict[str, Any] = {}
 
 
 def _compiled() -> Any:
-    """`last_changes`, compiled once per machine."""
+    """`regrouped` and `last_changes`, compiled once per machine."""
     from types import SimpleNamespace
 
     from numba import njit
 
     with _compiling:
         if not _made:
-            _made["last_changes"] = njit(nogil=True, cache=True)(last_changes)
+            for function in (regrouped, last_changes):
+                _made[function.__name__] = njit(nogil=True, cache=True)(function)
         return SimpleNamespace(**_made)
