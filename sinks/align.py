@@ -290,7 +290,7 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     config["layers"] = {name: {**_layer_keys(work, name, place), **crs} for name in setup.config.layers}
     for name in NOT_CARRIED:
         config.pop(name, None)
-    for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions"):
+    for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions", "control_areas", "events"):
         for key in ("file", "others"):
             if name in config and config[name].get(key):
                 config[name][key] = place.of(config[name][key])

@@ -19,6 +19,7 @@ VERBS = {
     "demo": "sinks.commands.demo",
     "check": "sinks.commands.check",
     "align": "sinks.commands.align",
+    "template": "sinks.commands.template",
     "run": "sinks.commands.run",
     "tabulate": "sinks.commands.tabulate",
     "account": "sinks.commands.account",

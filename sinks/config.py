@@ -168,6 +168,10 @@ class LayerSection(BaseModel):
         return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
 
 
+DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias")
+"""Keys of a layer that say what its numbers mean, and name no file."""
+
+
 class AccuracySection(Section):
     """Reference samples by which areas are corrected: of classes, of change, or both.
 
@@ -184,6 +188,13 @@ class FileSection(Section):
     """A section that names one file."""
 
     file: Text
+
+
+class ControlSection(Section):
+    """Official areas that mapped ones are raked to; ``accept`` lets factors outside 0.5 to 2 stand."""
+
+    file: Text
+    accept: bool = False
 
 
 class DensitySection(Section):
@@ -297,11 +308,20 @@ class RetrievalSection(Section):
     missing: Literal["refuse", "skip"] = "refuse"
 
 
+Approach = Literal["stock_difference", "gain_loss", "rate"]
+MeanApproach = Literal["stock_difference", "rate"]
+"""Approaches that tell the mean of an interval: one may stand for an ecosystem beside the other."""
+BY_ECOSYSTEM = "by_ecosystem"
+"""What the removals are called whose approach differs between ecosystems."""
+
+
 class PolicySection(Section):
     """Which rows of the removals count towards an offset, and how the offset is made (ACCOUNTING 2, 3 and 5); each key is a choice that is printed.
 
     Parameters
     ----------
+    removal_approach : str or mapping
+        The approach that speaks for the offset, or one for each ecosystem (stock difference where none is named).
     assessment_years : tuple of int, optional
         Calendar years that are assessed; by default those of the last interval of the run.
     ledger_as_of : str, optional
@@ -316,7 +336,7 @@ class PolicySection(Section):
         Share of a project's units that may exceed the inventory's removal in its parcels before it is a warning.
     """
 
-    removal_approach: Literal["stock_difference", "gain_loss"] = "stock_difference"
+    removal_approach: Approach | dict[Literal["forest", "grassland", "wetland"], MeanApproach] = "stock_difference"
     grass_weather: bool = False
     wetland_ch4: bool = False
     unvalidated_change: Literal["losses", "all", "none"] = "losses"
@@ -351,6 +371,24 @@ class PolicySection(Section):
         if years is not None and self.closed_years and any(year < max(self.closed_years) for year in set(years) - set(self.closed_years)):
             raise ValueError("closed_out_of_order")
         return self
+
+    @property
+    def approach(self) -> str:
+        """The name under which the removals that count stand in the summary."""
+        return self.removal_approach if isinstance(self.removal_approach, str) else BY_ECOSYSTEM
+
+    @property
+    def approaches(self) -> dict[str, str]:
+        """Ecosystem -> approach, where they differ; other land is by stock difference. Empty for one approach of all."""
+        if isinstance(self.removal_approach, str):
+            return {}
+        return {name: "stock_difference" for name in ("forest", "grassland", "wetland", "other")} | dict(self.removal_approach)
+
+
+def approach_of(policy: Mapping[str, Any]) -> str:
+    """The name of the approach in the settings of a run."""
+    way = policy["removal_approach"]
+    return way if isinstance(way, str) else BY_ECOSYSTEM
 
 
 class CohortSection(Section):
@@ -411,6 +449,8 @@ class Config(Section):
     predictors: dict[str, LayerSection] = Field(default_factory=dict)
     ledger: LedgerSection | None = None
     emissions: FileSection | None = None
+    control_areas: ControlSection | None = None
+    events: FileSection | None = None
     quantifications: FilesSection | None = None
     cohorts: CohortSection = CohortSection()
     ages: AgeSection | None = None

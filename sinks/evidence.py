@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from sinks.accounting.area_errors import CHANGE, AreaSample
 from sinks.accounting.inventory import Prepared
 from sinks.accounting.map_errors import LatticeGrid
 from sinks.accounting.moves import LayerSums
-from sinks.accounting.sources_of_error import YEAR_KEY, Evidence
+from sinks.accounting.rows import YEAR_KEY
+from sinks.accounting.sources_of_error import Evidence
 from sinks.config import Config
 from sinks.estimation.reference import Reference, read_areas, read_matrix, read_samples
 from sinks.layers.inputs import Folders
@@ -153,8 +154,14 @@ def settings_of(config: Config, grid: Grid, lattice: tuple[int, int] | None) -> 
     }  # fmt: skip
 
 
-def evidence_of(inputs: Path, tables: Path, settings: Mapping[str, Any], prepared: Prepared, dated: frozenset[str]) -> Evidence:
-    """The evidence that a run folder holds.
+Raker = Callable[[pd.DataFrame, bool], pd.DataFrame]
+"""Rows of the lattice, or of members (by strata), on the land of a run."""
+
+
+def evidence_of(
+    inputs: Path, tables: Path, settings: Mapping[str, Any], prepared: Prepared, dated: frozenset[str], on_land: Raker = lambda rows, _: rows
+) -> Evidence:
+    """The evidence that a run folder holds; ``on_land`` brings rows to raked areas.
 
     Raises
     ------
@@ -165,12 +172,12 @@ def evidence_of(inputs: Path, tables: Path, settings: Mapping[str, Any], prepare
     evidence = Evidence(biases=said["biases"], dated=dated, correlation_km=said["correlation_km"], rho_dates=said["rho_dates"])
     lattice = tables / "activity_lattice.csv"
     if said["lattice"] is not None and lattice.exists():
-        rows = _read_lattice(lattice)
+        rows = on_land(_read_lattice(lattice), False)
         grid = LatticeGrid(said["lattice"]["height_km"], np.asarray(said["lattice"]["widths_km"], dtype=np.float64))
         evidence = replace(evidence, lattice=rows[rows["layer"].isin(said["map_errors"])], grid=grid)
     found: list[Finding] = []
     if (inputs / "members.csv").exists():
-        members = MEMBERS.read(inputs / "members.csv")
+        members = on_land(MEMBERS.read(inputs / "members.csv"), True)
         held = {str(layer): part for layer, part in members.groupby("layer")}
         found += [one for layer, part in held.items() for one in check_members(prepared, layer, part)]
         evidence = replace(evidence, members=held)

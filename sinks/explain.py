@@ -116,7 +116,8 @@ class _Work:
             else:
                 terms = self._terms(carbon.terms, group)
                 scale = 1.0 if carbon.scale is None else float(carbon.scale[0, group])
-                leaf.parts.append(Part(title, scale * float(sum(term["value"] for term in terms)), terms, note=_corrected(scale)))
+                note = "; ".join(filter(None, (_raked(land), _corrected(scale))))
+                leaf.parts.append(Part(title, scale * float(sum(term["value"] for term in terms)), terms, note=note))
         return leaf
 
     def removal_leaf(self, row: dict[str, Any]) -> Leaf:
@@ -131,6 +132,8 @@ class _Work:
 
     def _part(self, entry: pd.Series, value: float) -> Part:
         """One piece of land: what it is, its value, the terms behind it."""
+        if entry["event"] >= 0:
+            return self._event_part(entry, value)
         if entry["group"] >= 0:
             return self._year_part(entry, value)
         if entry["pair"] >= 0:
@@ -139,8 +142,22 @@ class _Work:
             return self._past_part(entry, value)
         return Part(text("explain.later"), value)
 
+    def _event_part(self, entry: pd.Series, value: float) -> Part:
+        """A statistic: what it says, where it comes from, and the terms of its land."""
+        terms = self.inventory.prepared.events
+        if terms is None:
+            return Part(text("explain.later"), value)
+        event = terms.frame.iloc[entry["event"]]
+        title = text(
+            "explain.event", component=event["component"], quantity=f"{event['quantity']:g}", unit=event["unit"], stratum=event["stratum"], year=event["year"],
+            source=event["source"],
+        )  # fmt: skip
+        own = terms.planted if event["component"] == "planting" else terms.losses[entry["pool"]]
+        note = text("explain.disturbance", fraction=f"{event['lost_fraction']:g}") if event["component"] == "disturbance" else text("explain.to_co2")
+        return Part(title, value, self._terms(own, entry["event"]), note=note)
+
     def _year_part(self, entry: pd.Series, value: float) -> Part:
-        """Growth of a year, or methane of marsh."""
+        """Growth of a year, a sourced rate, or methane of marsh."""
         prepared = self.inventory.prepared
         land = prepared.years.frame.iloc[entry["group"]]
         title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
@@ -148,6 +165,8 @@ class _Work:
             gwp = self._factor(prepared.gwp_row)
             note = text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"])
             return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=note)
+        if entry["approach"] == "rate":
+            return Part(title, value, self._terms(prepared.rates.year[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
         return self._growth_part(entry, title, value)
 
     def _growth_part(self, entry: pd.Series, title: str, value: float) -> Part:
@@ -168,6 +187,9 @@ class _Work:
             "explain.pair", land_from=f"{land['land_class_from']} ({land['land_from']})", land_to=f"{land['land_class_to']} ({land['land_to']})",
             stratum=_strata(land, "_from"), area=f"{land['area_ha']:.3f}",
         )  # fmt: skip
+        if entry["approach"] == "rate" and entry["transition"] == "remaining":
+            note = "; ".join(filter(None, (_raked(land), text("explain.to_co2"))))
+            return Part(title, value, self._terms(prepared.rates.pair[entry["pool"]], entry["pair"]), note=note)
         if entry["pool"] == SOIL:
             first, last = (int(one[entry["pair"]]) for one in seen_between(prepared.pairs))
             return Part(title, value, self._soil_rate(prepared.rate, entry["pair"]), note=text("explain.cohort", first=first, last=last))
@@ -182,7 +204,7 @@ class _Work:
         years = int(entry["year"] - entry["year_from"]) if entry["approach"] == "stock_difference" else int(land["year_to"] - land["year_from"])
         note = text("explain.change", change=f"{value / C_TO_CO2 * years:.6f}", years=years, value=f"{value:.3f}")
         scale = 1.0 if prepared.pair_area is None or entry["transition"] != "converted" else float(prepared.pair_area[0, entry["pair"]])
-        return Part(title, value, terms, note="; ".join(filter(None, (_corrected(scale), note))))
+        return Part(title, value, terms, note="; ".join(filter(None, (_raked(land), _corrected(scale), note))))
 
     def _terms(self, terms: Terms, group: Any) -> list[dict[str, Any]]:
         return [self._term(batch, number) for batch in terms.of_group(int(group)) for number in range(len(batch.group))]
@@ -250,6 +272,12 @@ class _Work:
 def _corrected(scale: float) -> str:
     """That a reference sample has corrected the area, and by how much; nothing where it has not."""
     return "" if scale == 1.0 else text("explain.area_corrected", ratio=f"{scale:.6f}")
+
+
+def _raked(land: pd.Series) -> str:
+    """That the land was raked to official areas, and by how much; nothing where it was not."""
+    factor = float(land.get("raked", 1.0))
+    return "" if factor == 1.0 else text("explain.raked", ratio=f"{factor:.6f}")
 
 
 def _leaf(row: dict[str, Any], table: Any, value: str, unit: str) -> Leaf:

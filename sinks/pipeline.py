@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,26 @@ from aoi.grids import Tile, horizontal_crs
 from aoi.table import DICTIONARY, Column, Table, replace_file
 from aoi.texts import LANGUAGES, current_language, text
 from sinks import tables
+from sinks.accounting.approaches import approaches_compared
 from sinks.accounting.area_errors import AreaErrors, with_corrected_areas
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
 from sinks.accounting.cohorts import cohort_table
+from sinks.accounting.control_areas import Raking, check_factors, on_raked_land, rake, raked
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
 from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.monte_carlo import MonteCarlo
 from sinks.accounting.outcome import Account
 from sinks.accounting.pools import methods_of
-from sinks.accounting.rows import Reading, pair_cells, year_cells
+from sinks.accounting.rows import PAIR_KEY, YEAR_KEY, PairCells, Reading, YearCells, group_of, pair_cells, year_cells
 from sinks.accounting.sources_of_error import Evidence, assess
 from sinks.accounting.summary import groups_of_zones
 from sinks.accounting.with_intervals import tables_with_intervals
 from sinks.checking import check_activity, check_inputs, hash_inputs
-from sinks.config import LAND_COVER, PolicySection
+from sinks.config import DESCRIBED, LAND_COVER, LayerSection, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
-from sinks.evidence import evidence_of, settings_of
+from sinks.evidence import Raker, evidence_of, settings_of
 from sinks.factors.table import FACTORS, FactorTable
 from sinks.layers.inputs import ancestors
 from sinks.layers.windows import Block, Engine, Progress, map_windows
@@ -81,7 +83,10 @@ STRATUM_ROWS = Table(
         Column(name="value", type="text", title_zh="取值", title_en="Value"),
     ),
 )  # fmt: skip
-INPUT_FILES = ("factors.csv", "legend.csv", "stratum_names.csv", "densities.csv", "reference.csv", "members.csv", "settings.json")
+INPUT_FILES = (
+    "factors.csv", "legend.csv", "stratum_names.csv", "densities.csv", "reference.csv", "members.csv", "control_areas.csv", "events.csv",
+    "settings.json",
+)  # fmt: skip
 """What the folder ``inputs`` of a run holds; nothing else in it is touched."""
 SETTINGS = frozenset({"years", "base_year", "seed", "layers", "mapped", "densities", "densities_depth_cm", "overrides", "policy", "uncertainty"})
 """Settings without which a folder is not that of a run."""
@@ -108,7 +113,15 @@ def look(setup: Setup, progress: Progress | None = None) -> None:
 def findings_of_run(setup: Setup) -> list[Finding]:
     """Warnings and notes about the inputs of a finished run, from all of its cells."""
     read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
-    return [*setup.findings, *hash_inputs(setup)[1], *check_activity(setup, *read)]
+    return [*setup.findings, *hash_inputs(setup)[1], *check_activity(setup, *read), *_accepted_areas(setup)]
+
+
+def _accepted_areas(setup: Setup) -> list[Finding]:
+    """What raking has changed much, with the user's word."""
+    if setup.control_areas is None:
+        return []
+    rows = tables.RAKING.read(setup.out / "tables" / "raking.csv")
+    return [one for zone, part in rows.groupby("zone", sort=True) for one in check_factors(part, str(zone), accept=True)]
 
 
 def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
@@ -375,6 +388,10 @@ def snapshot(setup: Setup) -> None:
         tables.REFERENCE.write(setup.reference, folder / "reference.csv")
     if setup.members is not None:
         tables.MEMBERS.write(setup.members, folder / "members.csv")
+    if setup.control_areas is not None:
+        tables.CONTROL_AREAS.write(setup.control_areas, folder / "control_areas.csv")
+    if setup.events is not None:
+        tables.EVENTS.write(setup.events, folder / "events.csv")
     config = setup.config
     write_json(
         folder / "settings.json",
@@ -388,15 +405,25 @@ def snapshot(setup: Setup) -> None:
                 for layer in setup.stack.layers if any(len(members) > 1 for _, members in layer.dates)
             },
             "edges": {layer.name: layer.edges for layer in setup.plan.values},
+            "strata": dict(sorted(config.strata.items())),
+            "described": {name: _described(section) for name, section in config.layers.items()},
             "mapped": {name: sorted(names) for name, names in mapped_ecosystems(config).items()},
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
             "uncertainty": settings_of(config, setup.grid, setup.plan.lattice),
+            "control_areas": setup.control_areas is not None,
+            "accept_areas": config.control_areas is not None and config.control_areas.accept,
             "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
             "past": past_settings(config),
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
+
+
+def _described(section: LayerSection) -> dict[str, Any]:
+    """What a section says of the numbers of a layer; no path."""
+    said = section.model_dump(mode="json", exclude_none=True)
+    return {key: said[key] for key in DESCRIBED if key in said}
 
 
 def _crs_name(setup: Setup) -> str:
@@ -416,6 +443,7 @@ class Inventory:
     bins: NDArray[np.int64]
     evidence: Evidence
     areas: AreaErrors | None
+    raking: Raking | None = None
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -464,20 +492,47 @@ def read_inventory(out: Path) -> Inventory:
     strata = tables.STRATA.read(tables_of(out) / "strata.csv")
     reading = _reading_of(inputs, settings)
     by_year = tables.ACTIVITY_YEAR.read(tables_of(out) / "activity_year.csv")
-    years = year_cells(by_year, strata, reading)
-    pairs = pair_cells(tables.ACTIVITY_PAIR.read(tables_of(out) / "activity_pair.csv"), strata, reading)
-    prepared = prepare(years, pairs, knowledge, lookup, reading.history)
+    by_pair = tables.ACTIVITY_PAIR.read(tables_of(out) / "activity_pair.csv")
+    mapped = year_cells(by_year, strata, reading), pair_cells(by_pair, strata, reading)
+    raking = _raking_of(inputs, settings, *mapped)
+    years, pairs = mapped if raking is None else _on_official_areas(raking, by_year, by_pair, *mapped, strata, reading)
+    events = tables.EVENTS.read(inputs / "events.csv") if (inputs / "events.csv").exists() else None
+    prepared = prepare(years, pairs, knowledge, lookup, events, reading.history)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
     dated = frozenset(name for name, unit in knowledge.layers.items() if unit.dated)
-    evidence = evidence_of(inputs, tables_of(out), settings, prepared, dated)
+    evidence = evidence_of(inputs, tables_of(out), settings, prepared, dated, _raker(raking, *mapped))
     prepared, areas = with_corrected_areas(prepared, evidence.samples)
     return Inventory(
         settings=settings, factors=factors, zones=tables.ZONES.read(tables_of(out) / "zones.csv"), prepared=prepared, knowledge=knowledge,
         policy=PolicySection.model_validate(settings["policy"]), bins=by_year["bin"].to_numpy(dtype=np.int64),
-        evidence=evidence, areas=areas,
+        evidence=evidence, areas=areas, raking=raking,
     )  # fmt: skip
+
+
+def _raking_of(inputs: Path, settings: Mapping[str, Any], years: YearCells, pairs: PairCells) -> Raking | None:
+    """The raking to official areas, where a run has them."""
+    path = inputs / "control_areas.csv"
+    return rake(years, pairs, tables.CONTROL_AREAS.read(path), settings["accept_areas"]) if path.exists() else None
+
+
+def _on_official_areas(
+    raking: Raking, by_year: pd.DataFrame, by_pair: pd.DataFrame, years: YearCells, pairs: PairCells, strata: pd.DataFrame, reading: Reading
+) -> tuple[YearCells, PairCells]:
+    """The land of dates and intervals with its rows multiplied; ``raked`` says by what."""
+    of_year = raking.year[group_of(by_year, years.frame, YEAR_KEY)]
+    of_pair = raking.pair[group_of(by_pair, pairs.frame, PAIR_KEY)]
+    at_dates = year_cells(raked(by_year, of_year), strata, reading)
+    between = pair_cells(raked(by_pair, of_pair), strata, reading)
+    return replace(at_dates, frame=at_dates.frame.assign(raked=raking.year)), replace(between, frame=between.frame.assign(raked=raking.pair))
+
+
+def _raker(raking: Raking | None, years: YearCells, pairs: PairCells) -> Raker:
+    """What brings rows of the lattice and of members to the land of a run."""
+    if raking is None:
+        return lambda rows, _: rows
+    return lambda rows, strata: on_raked_land(rows, years.frame, pairs.frame, raking, strata)
 
 
 def inputs_of(out: Path) -> Path:
@@ -585,6 +640,7 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         tables.REMOVALS: with_errors.removals,
         tables.BALANCE: balance(prepared, central.result, central.all_stocks),
         tables.SUMMARY: with_errors.summary,
+        tables.APPROACHES_COMPARED: approaches_compared(with_errors.summary),
         tables.COVARIANCE: with_errors.covariance,
         tables.CONTRIBUTIONS: with_errors.contributions,
         tables.TREND: with_errors.trend,
@@ -592,6 +648,7 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         tables.CONVERGENCE: with_errors.convergence,
         tables.BIN_BOUNDS: _bounds(inventory),
         tables.FACTORS_USED: factor_rows(inventory),
+        **({} if inventory.raking is None else {tables.RAKING: inventory.raking.rows}),
     }
 
 

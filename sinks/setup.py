@@ -39,6 +39,7 @@ from sinks.legends.legend import (
     vegetation_types,
 )
 from sinks.past import ages_stated, check_history, derivations, derived_names, history_of, named_ages, named_years
+from sinks.records import read_control_areas, read_events
 from sinks.tables import AGE_CLASSES, CODE_NAMES, DENSITIES, LAND_CLASSES
 from sinks.tabulate.tile import Plan, ValueLayer
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
@@ -86,6 +87,8 @@ class Setup:
     factors: FactorTable
     reference: pd.DataFrame | None = None
     members: pd.DataFrame | None = None
+    control_areas: pd.DataFrame | None = None
+    events: pd.DataFrame | None = None
     policy: PolicySection = field(default_factory=PolicySection)
     findings: tuple[Finding, ...] = ()
     product: str = ""
@@ -133,6 +136,9 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     policy = gathered.take(lambda: (_policy(config, folders), []), None)
     reference = gathered.take(lambda: read_reference(config, folders), None)
     members = gathered.take(lambda: read_members(config, folders), None)
+    codes = zone_sets[0].codes if zone_sets else ()
+    controls = gathered.take(lambda: read_control_areas(config, folders, codes), None) if codes else None
+    events = gathered.take(lambda: read_events(config, folders, codes), None) if codes else None
     gathered.stop()
     grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
     gathered.stop()
@@ -150,6 +156,7 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     return Setup(
         config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
+        control_areas=controls, events=events,
         policy=policy, findings=tuple(gathered.findings), product=_product(config),
     )  # fmt: skip
 
@@ -208,7 +215,7 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
         files += [(text, f"accuracy.{key}") for key, text in named]
     sections = {
         "zones": config.zones, "parcels": config.parcels, "densities": config.densities, "factors": config.factors, "policy": config.policy,
-        "plots": config.plots, "ledger": config.ledger, "emissions": config.emissions,
+        "plots": config.plots, "ledger": config.ledger, "emissions": config.emissions, "control_areas": config.control_areas, "events": config.events,
     }  # fmt: skip
     files += [(text, "quantifications.files") for text in (config.quantifications.files if config.quantifications else ())]
     files += [(config.ledger.others, "ledger.others")] if config.ledger is not None and config.ledger.others else []

@@ -15,6 +15,8 @@ LAND_CLASSES = (
 )  # fmt: skip
 POOLS = ("aboveground_biomass", "belowground_biomass", "dead_wood", "litter", "soil_organic_carbon")
 APPROACHES = ("stock_difference", "gain_loss", "rate", "lookup_difference", "nep_check")
+TOTAL_APPROACHES = (*APPROACHES, "by_ecosystem")
+"""Of totals: by_ecosystem is the sum of ecosystems, each by the approach that the policy names for it."""
 COMPONENTS = (
     "net_change", "increment", "harvest", "fuelwood", "disturbance", "conversion", "soil", "fire_non_co2", "accumulation",
 )  # fmt: skip
@@ -199,6 +201,50 @@ COHORTS = Table(
     ),
 )  # fmt: skip
 
+CONTROL_AREAS = Table(
+    name="control_areas", title_zh="控制面积", title_en="Control areas", row_per="zone, year, land class; official areas that the activity is raked to",
+    columns=(
+        ZONE, YEAR,
+        _text("land_class", "地类", "Land class", key=True, choices=(*LAND_CLASSES, *ECOSYSTEMS[:3]),
+              description="a land class, or a whole ecosystem of which no class is listed; classes that are not listed share the rest of the zone"),
+        _decimal("area_ha", "面积", "Area", "ha", needed=True, minimum=0, description="1 ha = 15 mu"),
+        _text("source", "来源", "Source", needed=True, description="the survey that says so"),
+    ),
+)  # fmt: skip
+RAKING = Table(
+    name="raking", title_zh="面积平差", title_en="Raking to official areas",
+    row_per="zone, date (the same year and land class twice) or interval, land classes at both dates",
+    columns=(
+        ZONE, YEAR_FROM,
+        _integer("year_to", "终止年份", "Year to", key=True, minimum=1900, maximum=2200),
+        _text("land_from", "起始地类", "Land class at the start", key=True, choices=LAND_CLASSES),
+        _text("land_to", "终止地类", "Land class at the end", key=True, choices=LAND_CLASSES),
+        _decimal("mapped_ha", "图上面积", "Mapped area", "ha", minimum=0, decimals=6),
+        _decimal("official_ha", "控制面积", "Official area", "ha", minimum=0, decimals=6, description="of dates; empty for classes that are not listed"),
+        _decimal("raked_ha", "平差后面积", "Raked area", "ha", minimum=0, decimals=6),
+        _decimal("factor", "系数", "Raked over mapped area", "", minimum=0),
+    ),
+)  # fmt: skip
+
+EVENT_COMPONENTS = ("harvest", "fuelwood", "disturbance", "planting")
+EVENT_UNITS = {"harvest": ("m3",), "fuelwood": ("m3", "t d.m."), "disturbance": ("ha",), "planting": ("ha",)}
+EVENTS = Table(
+    name="events", title_zh="经营与灾害统计", title_en="Events", row_per="zone, year, ecosystem, stratum, component and source of a statistic",
+    columns=(
+        ZONE, YEAR,
+        _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=ECOSYSTEMS[:3], description="forest: the equations are of trees"),
+        _text("land_class", "地类", "Land class", choices=LAND_CLASSES, optional=True, description="arbor_forest where empty"),
+        _text("stratum", "分层", "Stratum", key=True, pattern=r"[A-Za-z0-9_]+|-", description="a vegetation type (larch, birch, ...), or - for all"),
+        _text("component", "组分", "Component", key=True, choices=EVENT_COMPONENTS,
+              description="harvest and fuelwood in m3 over bark (fuelwood also in t d.m.); disturbance and planting in ha"),
+        _decimal("quantity", "数量", "Quantity", "", needed=True, minimum=0, description="of the year"),
+        _text("unit", "单位", "Unit", key=True, choices=("m3", "t d.m.", "ha")),
+        _decimal("lost_fraction", "损失比例", "Share of biomass lost", "-", minimum=0, maximum=1, optional=True,
+                 description="fd of equation 2.14; of disturbance"),
+        _text("source", "来源", "Source", key=True, description="the statistic, report or survey"),
+    ),
+)  # fmt: skip
+
 STOCKS = Table(
     name="stocks", title_zh="碳储量", title_en="Carbon stocks", row_per="zone, year, ecosystem, land class, pool, soil depth (leaves only)",
     columns=(
@@ -247,7 +293,7 @@ SUMMARY = Table(
         ZONE, YEAR,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
         _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         _integer("year_from", "起始年份", "Year from", minimum=1900, maximum=2200),
         _text("time_basis", "时间口径", "Time basis", choices=("interval_mean", "year", "date")),
         _text("unit", "单位", "Unit"),
@@ -350,13 +396,28 @@ QUANTIFICATIONS = Table(
     ),
 )  # fmt: skip
 
+APPROACHES_COMPARED = Table(
+    name="approaches", title_zh="核算方法对照", title_en="Approaches side by side", row_per="zone, year, ecosystem, approach",
+    columns=(
+        ZONE, YEAR, _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
+        _text("approach", "核算方法", "Approach", key=True, choices=TOTAL_APPROACHES,
+              description="stock_difference is 库差法, rate is 固碳速率法 of DB15/T 3761-2024; gain_loss is 增减法 of the IPCC"),
+        YEAR_FROM, _text("time_basis", "时间口径", "Time basis"),
+        _decimal("removal_tCO2e_per_year", "碳汇量", "Removal", "t CO2e per year", decimals=3),
+        _decimal("se_tCO2e_per_year", "标准误", "Standard error, error propagation", "t CO2e per year", decimals=3, minimum=0),
+        _decimal("gap_tCO2e_per_year", "与库差法之差", "Removal less that by stock difference", "t CO2e per year", decimals=3),
+        _decimal("ratio", "与库差法之比", "Removal over that by stock difference", "", decimals=6),
+        _text("not_estimated", "未估算部分", "Not estimated"),
+    ),
+)  # fmt: skip
+
 COVARIANCE = Table(
     name="covariance", title_zh="区域协方差", title_en="Covariance of zones",
     row_per="quantity, ecosystem, approach, and two zones at two times; the upper triangle with its diagonal",
     columns=(
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
         _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         ZONE, YEAR_FROM, YEAR,
         _text("zone_with", "另一区域代码", "Code of the other zone", key=True, pattern=_CODE),
         _integer("year_from_with", "另一起始年份", "Year from of the other", key=True, minimum=1900, maximum=2200),
@@ -373,7 +434,7 @@ def _decimals(unit: str, *named: tuple[str, str, str], **more: object) -> tuple[
 _SERIES = (
     _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
     _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-    _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+    _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
 )
 
 TREND = Table(
@@ -396,7 +457,7 @@ KEY_CATEGORIES = Table(
     columns=(
         ZONE, YEAR,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         ECOSYSTEM, POOL,
         _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted")),
         _integer("rank", "名次", "Rank", minimum=1),
@@ -440,7 +501,7 @@ CONTRIBUTIONS = Table(
         ZONE, YEAR, YEAR_FROM,
         _text("quantity", "指标", "Quantity", key=True, choices=QUANTITIES),
         _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=(*ECOSYSTEMS, "total")),
-        _text("approach", "核算方法", "Approach", key=True, choices=(*APPROACHES, "stock")),
+        _text("approach", "核算方法", "Approach", key=True, choices=(*TOTAL_APPROACHES, "stock")),
         _text("kind", "误差类型", "Kind of error", key=True, choices=ERROR_KINDS),
         _text("source", "误差来源", "Source of error", key=True, description="factor id, layer, or sample of areas"),
         _decimal("se", "标准误", "Standard error", "unit of the quantity", decimals=3, minimum=0),
@@ -570,7 +631,7 @@ OFFSETS = Table(
         YEAR,
         _text("time_basis", "时间口径", "Time basis", choices=("interval_mean", "year"),
               description="interval_mean: the annual mean of the interval that holds the year"),
-        _text("removal_approach", "核算方法", "Approach", needed=True, choices=APPROACHES),
+        _text("removal_approach", "核算方法", "Approach", needed=True, choices=TOTAL_APPROACHES),
         *(_decimal(name, zh, en, _TONNES, decimals=3, **more) for name, zh, en, more in (
             ("removal_inventory_tCO2e", "清单碳汇量", "Removal of the inventory, S", {}),
             ("se_tCO2e", "标准误", "Standard error of S", {"minimum": 0}),
@@ -610,7 +671,7 @@ OFFSETS = Table(
 
 OUTPUT_TABLES = (
     ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, COHORTS, STOCKS, REMOVALS, BALANCE, SUMMARY,
-    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS, RAKING, APPROACHES_COMPARED,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip
 

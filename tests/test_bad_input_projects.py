@@ -20,8 +20,9 @@ from projects import CCER_STATED, afforestation, plots, project, volumes, write_
 from shapely import box
 
 from aoi.findings import InputError
+from aoi.sheets import column_names
 from methodologies.project import read_project
-from methodologies.spreadsheets import column_names, read_table
+from methodologies.spreadsheets import read_table, same_unit
 from methodologies.tables import TREES
 
 HEADS = ["样地", "期次", "树种", "每公顷蓄积（m³/ha）"]
@@ -163,7 +164,7 @@ def test_another_unit_in_the_head(tmp_path):
 
 
 def test_diameters_in_millimetres():
-    names, found = column_names(["样地", "期次", "树号", "树种", "胸径（mm）", "树高（米）"], TREES, "trees.csv")
+    names, found = column_names(["样地", "期次", "树号", "树种", "胸径（mm）", "树高（米）"], TREES, "trees.csv", same_unit)
     assert names == ["plot", "survey", "tree", "species", "dbh_cm", "height_m"]
     assert [one.id for one in found] == ["E-SHEET-05"]
 

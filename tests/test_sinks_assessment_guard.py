@@ -23,6 +23,7 @@ from sinks.assessment.sources import Source, read_quantifications
 from sinks.assessment.stage import settle_offsets
 from sinks.assessment.values import value
 from sinks.cli import main
+from sinks.config import PolicySection
 
 LON, LAT = 118.0, 42.0
 METRE = 1 / 111_000
@@ -241,7 +242,7 @@ def test_pools_of_a_project_are_those_of_its_quantification(tmp_path):
     ]
     path = write_csv(tmp_path / "q.csv", names, rows)
     folder = write_run(tmp_path / "out", {"150400": (10_000.0, 1.0)}, parcels={"150400.A-1": 5_000.0})
-    basis = read_basis(folder, "stock_difference", False)
+    basis = read_basis(folder, PolicySection())
     claim = Claim("150400", 2021, "P1", Fraction(1000))
     account, _ = polygon_account(basis, [claim], {("P1", 2021): frozenset({"A-1"})}, read_quantifications([Source(path, "q")]), [2021], Decimal("0.05"))
     mine = {row["pool"]: row for row in account if row["project"] == "P1"}
@@ -258,7 +259,7 @@ def test_pools_of_a_project_are_those_of_its_quantification(tmp_path):
 def test_the_account_closes_for_any_claims(tmp_path_factory, claims, inside, whole):
     """gross = claimed + excess, 0 <= claimed <= max(0, removal), claimed + unclaimed = S: to the last digit."""
     folder = write_run(tmp_path_factory.mktemp("run"), {"150400": (round(whole, 3), 1.0)}, parcels={"150400.A-1": round(inside, 3)})
-    basis = read_basis(folder, "stock_difference", False)
+    basis = read_basis(folder, PolicySection())
     sums: dict = {}
     for project, vintage, gross in claims:
         sums[project, vintage] = sums.get((project, vintage), Fraction(0)) + gross

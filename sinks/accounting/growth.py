@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from sinks.accounting.rates import held_groups
 from sinks.accounting.rows import Rows
 from sinks.accounting.terms import Batch, Equation, Terms
 from sinks.config import LAND_COVER
@@ -100,7 +101,7 @@ class Growth:
         known = ~np.isnan(age)
         for one in self.by_age:
             years = np.clip(age - one.low, 0.0, one.high - one.low)
-            known &= holds(one.terms) | ~(years > 0)
+            known &= held_groups(one.terms) | ~(years > 0)
             out = out + np.where(years > 0, one.terms.totals(values) * years, 0.0)
         return np.where(known, out, np.nan)
 
@@ -116,7 +117,7 @@ class Growth:
 
     def knows(self, low: Floats, high: Floats) -> Flags:
         """Groups with a growth rate for all their ages."""
-        return self._all(low, high, lambda one: holds(one.terms))
+        return self._all(low, high, lambda one: held_groups(one.terms))
 
     def of_own_factors(self, low: Floats, high: Floats) -> Flags:
         """Groups whose rates are of the user's factors for all their ages."""
@@ -144,14 +145,6 @@ class Growth:
             point = ((low >= one.low) & (low < one.high)).astype(np.float64)
             out.append(np.nan_to_num(np.where(high > low, part, point)))
         return out
-
-
-def holds(terms: Terms) -> Flags:
-    """Groups that have terms."""
-    out = np.zeros(terms.groups, dtype=bool)
-    for batch in terms.batches:
-        out[batch.group] = True
-    return out
 
 
 def growth(rows: Rows, groups: int, knowledge: Knowledge, aged: bool) -> dict[str, Growth]:

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, converted, dead_matter_change, holes, without_holes
 from sinks.accounting.cohorts import age_since, seen_between, stand_ages, young_forest
 from sinks.accounting.entries import Entries, entries_of_change, joined, only_inventoried
+from sinks.accounting.events import EventTerms, event_terms
 from sinks.accounting.growth import Growth, growth
 from sinks.accounting.history import History
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.pools import PoolCarbon, all_pools
+from sinks.accounting.rates import Rates, pools_with_rates, rates_of
 from sinks.accounting.rows import PairCells, Rows, YearCells
 from sinks.accounting.soil_cohorts import PastSoil, SoilChain, SoilRate, past_soil_of_dates, past_soil_of_intervals, soil_chain, soil_rate
 from sinks.accounting.terms import Batch, Equation, Terms, with_nan_column
@@ -56,6 +58,8 @@ class Prepared:
     gwp_row: int
     marsh_methane: Terms
     transition_years: float
+    rates: Rates
+    events: EventTerms | None = None
     pair_area: Floats | None = None
     past_soil: PastSoil | None = None
     year_past_soil: PastSoil | None = None
@@ -70,7 +74,8 @@ class Prepared:
         rows = [one.factor_rows() for one in terms]
         more = [self.transition_row, *([self.peat_row] if len(peat_rows(self.pairs)) else []), *([self.gwp_row] if self.marsh_methane.batches else [])]
         past = [one.rate.factor_rows() for one in (self.past_soil, self.year_past_soil) if one is not None]
-        return np.unique(np.concatenate([*rows, self.rate.factor_rows(), *past, more])).astype(np.int64)
+        given = [self.rates.factor_rows(), *([self.events.factor_rows()] if self.events is not None else [])]
+        return np.unique(np.concatenate([*rows, self.rate.factor_rows(), *past, *given, more])).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +87,24 @@ class Result:
     entries: Entries
     chain: SoilChain
     year_growth: Mapping[str, Floats]
+    year_rates: Mapping[str, Floats]
+    pair_rates: Mapping[str, Floats]
+    events: Mapping[str, Floats]
 
 
-def prepare(years: YearCells, pairs: PairCells, knowledge: Knowledge, lookup: FactorLookup, history: History | None = None) -> Prepared:
-    """Terms of all pools, and the rates of soil and growth."""
+def prepare(
+    years: YearCells, pairs: PairCells, knowledge: Knowledge, lookup: FactorLookup, events: pd.DataFrame | None = None, history: History | None = None
+) -> Prepared:  # fmt: skip
+    """Terms of all pools, the rates of soil and growth, and what statistics and sourced rates tell."""
     aged = history is not None or "age_low" in years.frame
     start_land = pairs.frame["ecosystem_from"].to_numpy(dtype=object)
     end_land = pairs.frame["ecosystem_to"].to_numpy(dtype=object)
     pair_area = pairs.frame["area_ha"].to_numpy(dtype=np.float64)
+    year_pools = all_pools(years.rows, years.frame["ecosystem"].to_numpy(dtype=object), years.frame["area_ha"].to_numpy(dtype=np.float64), knowledge)
     return Prepared(
         years=years,
         pairs=pairs,
-        year_pools=all_pools(years.rows, years.frame["ecosystem"].to_numpy(dtype=object), years.frame["area_ha"].to_numpy(dtype=np.float64), knowledge),
+        year_pools=year_pools,
         start_pools=all_pools(pairs.start, start_land, pair_area, knowledge),
         end_pools=all_pools(pairs.end, end_land, pair_area, knowledge),
         rate=soil_rate(pairs, knowledge),
@@ -107,6 +118,8 @@ def prepare(years: YearCells, pairs: PairCells, knowledge: Knowledge, lookup: Fa
         marsh_methane=marsh_methane_terms(years.rows, len(years.frame), knowledge),
         peat_row=lookup.rows_of("peat_accumulation", ecosystem="wetland", land_class="peatland"),
         gwp_row=lookup.constant_row("gwp_ch4"),
+        rates=rates_of(years, pairs, knowledge, pools_with_rates(lookup.table.name, lookup.table.depth_cm)),
+        events=None if events is None else event_terms(events, years, year_pools, knowledge),
     )
 
 
@@ -141,6 +154,9 @@ def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
     return Result(
         stocks=stocks, changes=changes, entries=only_inventoried(joined(parts)), chain=chain,
         year_growth={pool: one.yearly(values, *stand_ages(prepared.years.frame)) for pool, one in prepared.year_growth.items()},
+        year_rates={pool: terms.totals(values) for pool, terms in prepared.rates.year.items()},
+        pair_rates={pool: terms.totals(values) for pool, terms in prepared.rates.pair.items()},
+        events={} if prepared.events is None else prepared.events.carbon(prepared.year_pools, values),
     )  # fmt: skip
 
 

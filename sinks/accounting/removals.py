@@ -11,6 +11,7 @@ from sinks.accounting.change import converted
 from sinks.accounting.cohorts import seen_between, stand_ages
 from sinks.accounting.entries import Entries
 from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result, past_frame, unchanged_soil
+from sinks.accounting.rates import held_groups
 from sinks.accounting.stocks import Leaves, group_rows, names_joined
 from sinks.accounting.terms import sum_by
 from sinks.config import LAND_COVER, PolicySection
@@ -23,7 +24,7 @@ LEAF = [
     "zone", "year", "year_from", "approach", "time_basis", "account", "ecosystem", "land_class",
     "transition", "pool", "component", "gas", "soil_depth_cm",
 ]  # fmt: skip
-PLACES = ["pair", "group", "past"]
+PLACES = ["pair", "group", "event", "past"]
 PART = [*LEAF, "estimated", "reason", *PLACES]
 
 
@@ -32,8 +33,8 @@ class Parts:
     """Removal rows as they are gathered, before they are added up: keys and values per draw.
 
     Columns ``pair`` and ``group`` say on which land of an interval, or of a date, a row
-    stands; ``past`` on which land that changed before the first date: of an interval
-    under stock difference, of a date under gain-loss.
+    stands; ``event`` which statistic it is; ``past`` on which land that changed before the
+    first date: of an interval under stock difference, of a date under gain-loss.
     """
 
     frames: list[pd.DataFrame] = field(default_factory=list)
@@ -98,6 +99,7 @@ def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, yea
     parts = Parts()
     _stock_difference(parts, result.entries, policy, years)
     _without_interval(parts, prepared, years, len(values))
+    _rate(parts, prepared, result, years)
     for year in years:
         _gain_loss(parts, prepared, result, policy, year, values)
         _marsh_methane(parts, prepared, policy, year, values)
@@ -163,8 +165,67 @@ def _without_interval(parts: Parts, prepared: Prepared, years: tuple[int, ...], 
 def _gain_loss(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int, values: Floats) -> None:
     """Growth by type, losses by conversion and soil cohorts of one year (equation 2.4 [IPCC2006])."""
     _growth(parts, prepared, result, year)
+    _events(parts, prepared, result, year)
     _conversion(parts, prepared, result, policy, year)
     _soil_of_year(parts, prepared, result, policy, year, values)
+
+
+def _events(parts: Parts, prepared: Prepared, result: Result, year: int) -> None:
+    """Losses that statistics of the year tell (equations 2.12 to 2.14 [IPCC2006]); planting is a memo: the map books new stands."""
+    terms = prepared.events
+    if terms is None:
+        return
+    rows = np.flatnonzero((terms.frame["year"] == year).to_numpy())
+    events = terms.frame.iloc[rows]
+    planted = (events["component"] == "planting").to_numpy()
+    for pool, carbon in result.events.items():
+        estimated = terms.estimated[pool][rows]
+        keys = events[["zone", "ecosystem", "land_class"]]
+        frame = _year_frame(keys, year, pool, "increment", "remaining").assign(
+            component=np.where(planted, "increment", events["component"]), account=np.where(planted, "memo", "offset"),
+            estimated=estimated, reason=terms.reason[rows], event=rows,
+        )  # fmt: skip
+        kept = ~(planted & ~estimated) | (pool == LIVING[0])
+        parts.add(frame[kept], (carbon[:, rows] * C_TO_CO2)[:, kept])
+
+
+def _rate(parts: Parts, prepared: Prepared, result: Result, years: tuple[int, ...]) -> None:
+    """Area times sourced rates on land that stays, young forest too; conversion and soil as by stock difference. Nothing where nobody gave a rate."""
+    if not prepared.rates.given:
+        return
+    for frame, values in list(zip(parts.frames, parts.values, strict=True)):
+        same = ((frame["approach"] == "stock_difference") & ((frame["component"] == "conversion") | (frame["pool"] == SOIL))).to_numpy()
+        parts.add(frame[same].assign(approach="rate"), values[:, same])
+    for year in years:
+        _rates_of_year(parts, prepared, result, year)
+
+
+def _rates_of_year(parts: Parts, prepared: Prepared, result: Result, year: int) -> None:
+    """Rates on land that stays what it is over the interval that ends with the year; on all land of the year where none does."""
+    pairs, land = prepared.pairs.frame, prepared.years.frame
+    ends = (pairs["year_to"] == year).to_numpy()
+    of_pair = bool(ends.any())
+    rows = np.flatnonzero(ends & ~converted(prepared.pairs) if of_pair else (land["year"] == year).to_numpy())
+    side = "_to" if of_pair else ""
+    keys = (pairs if of_pair else land).iloc[rows][["zone", f"ecosystem{side}", f"land_class{side}"]]
+    keys = keys.set_axis(["zone", "ecosystem", "land_class"], axis=1)
+    inside = (keys["ecosystem"] != "other").to_numpy()
+    keys, rows = keys[inside], rows[inside]
+    first = int(pairs.loc[ends, "year_from"].iloc[0]) if of_pair else year - 1
+    rates = prepared.rates
+    column, terms, carbon = ("pair", rates.pair, result.pair_rates) if of_pair else ("group", rates.year, result.year_rates)
+    draws = len(next(iter(carbon.values())))
+    for pool in dict.fromkeys((*LIVING, *terms)):
+        held = held_groups(terms[pool])[rows] if pool in terms else np.zeros(len(rows), dtype=bool)
+        values = carbon[pool][:, rows] * C_TO_CO2 if pool in terms else np.zeros((draws, len(rows)))
+        of_soil = pool == SOIL
+        booked = _year_frame(keys, year, pool, "soil" if of_soil else "net_change", "remaining").assign(
+            approach="rate", year_from=first, time_basis="interval_mean", account="memo" if of_soil else "offset", estimated=held,
+            reason=np.where(held, "soil_by_cohorts" if of_soil else "", "no_sequestration_rate"), soil_depth_cm=rates.depth_cm.get(pool, 0),
+            **{column: rows},
+        )  # fmt: skip
+        kept = held if of_soil else np.ones(len(rows), dtype=bool)
+        parts.add(booked[kept], values[:, kept])
 
 
 def _growth(parts: Parts, prepared: Prepared, result: Result, year: int) -> None:
@@ -234,6 +295,7 @@ def _past_soil_of_year(parts: Parts, prepared: Prepared, policy: PolicySection, 
 
 
 def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int, factor_values: Floats) -> None:
+    """Soil cohorts of a year, by the ecosystem entered; land that stays has no history of management that is known."""
     frame = prepared.pairs.frame
     change = result.changes[SOIL]
     rows = np.flatnonzero(change.estimated & (frame["year_to"] <= year).to_numpy())
@@ -279,7 +341,8 @@ def _marsh_methane(parts: Parts, prepared: Prepared, policy: PolicySection, year
     seen = prepared.pairs.frame.loc[prepared.pairs.frame["year_to"] == year, "year_from"]
     first = int(seen.iloc[0]) if len(seen) else year - 1
     account = "offset" if policy.wetland_ch4 else "memo"
-    for approach, basis, start in (("stock_difference", "interval_mean", first), ("gain_loss", "year", year - 1)):
+    by_rate = (("rate", "interval_mean", first),) if prepared.rates.given else ()
+    for approach, basis, start in (("stock_difference", "interval_mean", first), ("gain_loss", "year", year - 1), *by_rate):
         frame = _year_frame(land.iloc[rows], year, SOIL, "accumulation", "remaining").assign(
             approach=approach, time_basis=basis, year_from=start, account=account, gas="CH4", estimated=True, group=rows,
             reason="" if policy.wetland_ch4 else "natural_marsh_out_of_offset",

@@ -157,17 +157,17 @@ class PairCells:
     end: Rows
 
 
-_YEAR_KEY = ["zone", "year", "class", "stratum"]
-_PAIR_KEY = ["zone", "year_from", "year_to", "land_from", "land_to", "stratum_from", "stratum_to"]
+YEAR_KEY = ["zone", "year", "class", "stratum"]
+PAIR_KEY = ["zone", "year_from", "year_to", "land_from", "land_to", "stratum_from", "stratum_to"]
 _ATTRIBUTES = ("vegetation_type", "climate", "soil", "origin", "site")
 
 
 def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -> YearCells:
     """The land of every zone and date, and its rows by layer and bin."""
     base = activity[activity["layer"] == LAND_COVER].reset_index(drop=True)
-    frame = base[_YEAR_KEY].assign(area_ha=base["area_ha"].to_numpy())
+    frame = base[YEAR_KEY].assign(area_ha=base["area_ha"].to_numpy())
     frame = _named(frame, strata, reading, "year", "class", "stratum", "")
-    group = _group_of(activity, frame, _YEAR_KEY)
+    group = group_of(activity, frame, YEAR_KEY)
     members = activity.groupby(["year", "layer"])["member"].transform("max").to_numpy(dtype=np.int64) + 1
     total, squares = (activity[name].to_numpy(dtype=np.float64) for name in ("sum", "sum_sq"))
     rows = _rows(frame, group, "", activity, activity["layer"], _Sums(total, squares, total, squares, squares), 1.0 / members)
@@ -177,7 +177,7 @@ def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -
 def pair_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -> PairCells:
     """The land of every zone and interval, and its rows by layer and bin as seen from both dates."""
     base = activity[activity["bin_layer"] == LAND_COVER].reset_index(drop=True)
-    frame = base[_PAIR_KEY].assign(area_ha=base["area_ha"].to_numpy(), validated=False)
+    frame = base[PAIR_KEY].assign(area_ha=base["area_ha"].to_numpy(), validated=False)
     frame = _named(frame, strata, reading, "year_from", "land_from", "stratum_from", "_from")
     frame = _named(frame, strata, reading, "year_to", "land_to", "stratum_to", "_to")
     return PairCells(frame=frame, start=_side(activity, frame, "from"), end=_side(activity, frame, "to"))
@@ -195,7 +195,7 @@ def _side(activity: pd.DataFrame, frame: pd.DataFrame, side: Side) -> Rows:
     curved = np.isin(activity["bin_layer"].to_numpy(dtype=object), list(CURVED_LAYERS))
     chosen = activity[np.where(several | curved, own, first)].reset_index(drop=True)
     members = chosen.groupby(["year_from", "year_to", "bin_layer"])["member"].transform("max").to_numpy(dtype=np.int64) + 1
-    group = _group_of(chosen, frame, _PAIR_KEY)
+    group = group_of(chosen, frame, PAIR_KEY)
     binned_by = np.where(chosen["bin_date"] == "to", "to", "from")
     first_sum, first_sq = (np.where(binned_by == "to", chosen[f"sum_to{tail}"], chosen[f"sum_from{tail}"]) for tail in ("", "_sq"))
     cross = np.where(binned_by == side, chosen[f"sum_{side}_sq"], chosen["sum_cross"])
@@ -221,7 +221,7 @@ def _named(frame: pd.DataFrame, strata: pd.DataFrame, reading: Reading, year: st
     return frame.assign(**more, **{f"{name}{suffix}": values for name, values in names.items()})
 
 
-def _group_of(activity: pd.DataFrame, frame: pd.DataFrame, key: list[str]) -> Ints:
+def group_of(activity: pd.DataFrame, frame: pd.DataFrame, key: list[str]) -> Ints:
     """The place in the frame of each activity row."""
     places = pd.MultiIndex.from_frame(frame[key])
     return places.get_indexer(pd.MultiIndex.from_frame(activity[key])).astype(np.int64)

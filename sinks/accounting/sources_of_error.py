@@ -14,14 +14,12 @@ from sinks.accounting.inventory import Prepared
 from sinks.accounting.map_errors import STEP, LatticeGrid, Responses, cases_of, map_effects
 from sinks.accounting.moves import LayerSums, Moves, relative, with_areas, with_moved_values
 from sinks.accounting.outcome import Account, Outcome, outcome
+from sinks.accounting.rows import PAIR_KEY, YEAR_KEY
 from sinks.accounting.terms import with_nan_column
 from sinks.factors.table import FactorTable
 from sinks.uncertainty import design, rests_on_unranged, sensitivities
 
 Floats = NDArray[np.float64]
-
-YEAR_KEY = ["zone", "year", "class", "stratum"]
-PAIR_KEY = ["zone", "year_from", "year_to", "land_from", "land_to", "stratum_from", "stratum_to"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sinks.accounting.intervals import LEAF_DECIMALS, rounded
 from sinks.accounting.stocks import Leaves
+from sinks.config import BY_ECOSYSTEM
 from sinks.ecosystems.catalogue import INVENTORIED
 
 Floats = NDArray[np.float64]
@@ -18,6 +19,8 @@ Flags = NDArray[np.bool_]
 STOCK = "stock_tC"
 REMOVAL = "removal_tCO2e_per_year"
 OFFSET = "removal_offset_tCO2e_per_year"
+BARRED = ("lookup_difference", "nep_check")
+"""Approaches that never feed an offset (ACCOUNTING 2)."""
 
 
 COLUMNS = [
@@ -56,13 +59,19 @@ class Totals:
     members: list[Ints]
 
 
-def totals(stocks: Leaves, removals: Leaves, zones: Mapping[str, list[str]]) -> Totals:
-    """Summary rows of stocks, removals and the part of removals that counts towards an offset."""
+def totals(stocks: Leaves, removals: Leaves, zones: Mapping[str, list[str]], chosen: Mapping[str, str] = {}) -> Totals:
+    """Summary rows of stocks, removals and the part of removals that counts towards an offset.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Ecosystem -> approach, where the policy takes another for each: such totals are called ``by_ecosystem``.
+    """
     rows: list[dict[str, object]] = []
     members: list[Ints] = []
     for keys, leaves, part, first in [
         *_stock_parts(stocks, zones),
-        *(one for quantity in (REMOVAL, OFFSET) for one in _removal_parts(removals, zones, quantity, stocks.values.shape[1])),
+        *(one for quantity in (REMOVAL, OFFSET) for one in _removal_parts(removals, zones, quantity, stocks.values.shape[1], chosen)),
     ]:
         row, places = _row(leaves, part)
         rows.append({**keys, **row})
@@ -85,22 +94,26 @@ def _stock_parts(leaves: Leaves, zones: Mapping[str, list[str]]) -> Iterable[_Pa
                 yield keys, named, part, 0
 
 
-def _removal_parts(leaves: Leaves, zones: Mapping[str, list[str]], quantity: str, first: int) -> Iterable[_Part]:
+def _removal_parts(leaves: Leaves, zones: Mapping[str, list[str]], quantity: str, first: int, chosen: Mapping[str, str]) -> Iterable[_Part]:
     frame = leaves.frame
     frame = frame.assign(part=frame["ecosystem"] + "." + frame["pool"] + "." + frame["transition"])
     named = Leaves(frame=frame, values=leaves.values)
     counted = (frame["account"] == "offset").to_numpy() if quantity == OFFSET else np.ones(len(frame), dtype=bool)
-    keys = frame[["year", "year_from", "approach", "time_basis"]].drop_duplicates().sort_values(["approach", "year"])
+    ways = [(str(name), (frame["approach"] == name).to_numpy()) for name in sorted(set(frame["approach"]))]
+    if chosen:
+        ways.append((BY_ECOSYSTEM, (frame["approach"] == frame["ecosystem"].map(chosen)).to_numpy()))
     for zone, members in zones.items():
         of_zone = frame["zone"].isin(members).to_numpy() & counted
-        for key in keys.itertuples(index=False):
-            if quantity == OFFSET and key.approach == "lookup_difference":
+        for approach, of_way in ways:
+            if quantity == OFFSET and approach in BARRED:
                 continue
-            inside = of_zone & ((frame["year"] == key.year) & (frame["year_from"] == key.year_from) & (frame["approach"] == key.approach)).to_numpy()
-            for ecosystem, part in _ecosystems(frame, inside, (*INVENTORIED, "other")):
-                said = {"zone": zone, "year": key.year, "quantity": quantity, "ecosystem": ecosystem, "approach": key.approach,
-                        "year_from": key.year_from, "time_basis": key.time_basis, "unit": "t CO2e per year"}  # fmt: skip
-                yield said, named, part, first
+            keys = frame.loc[of_way, ["year", "year_from", "time_basis"]].drop_duplicates().sort_values("year", kind="stable")
+            for key in keys.itertuples(index=False):
+                inside = of_zone & of_way & ((frame["year"] == key.year) & (frame["year_from"] == key.year_from)).to_numpy()
+                for ecosystem, part in _ecosystems(frame, inside, (*INVENTORIED, "other")):
+                    said = {"zone": zone, "year": key.year, "quantity": quantity, "ecosystem": ecosystem, "approach": approach,
+                            "year_from": key.year_from, "time_basis": key.time_basis, "unit": "t CO2e per year"}  # fmt: skip
+                    yield said, named, part, first
 
 
 def _ecosystems(frame: pd.DataFrame, inside: Flags, in_total: Sequence[str]) -> list[tuple[str, Flags]]:

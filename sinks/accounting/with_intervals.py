@@ -43,7 +43,7 @@ def tables_with_intervals(
     """
     stocks, removals = assessed.central.stocks, assessed.central.removals
     count = stocks.values.shape[1]
-    summed = totals(stocks, removals, groups)
+    summed = totals(stocks, removals, groups, assessed.account.policy.approaches)
     effects = assessed.effects.summed(summed.members)
     central = assessed.central.values[0]
     draws = None if plan is None else draw(assessed.account, factors, assessed.moved, central, assessed.effects, summed.members, count, plan)

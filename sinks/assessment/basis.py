@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sinks import tables
 from sinks.accounting.summary import OFFSET
 from sinks.assessment.movements import decimal_of
 from sinks.assessment.rule import Removal
+from sinks.config import PolicySection
 from sinks.uncertainty import Z95
 
 PARCELS = "parcels"
@@ -29,7 +30,9 @@ class Basis:
     covariance : DataFrame or None
         Table `covariance`, where the run has made it.
     approach : str
-        The approach that speaks for the offset.
+        The approach that speaks for the offset, as the summary calls it.
+    approaches : mapping
+        Ecosystem -> approach of its leaves, where they differ.
     monte_carlo : bool
         Whether intervals are those of the Monte Carlo.
     """
@@ -41,6 +44,7 @@ class Basis:
     factors: pd.DataFrame
     approach: str
     monte_carlo: bool
+    approaches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def league_of(self) -> dict[str, str]:
@@ -137,8 +141,9 @@ class Basis:
     def rows_of(self, zones: Sequence[str], key: tuple[int, int, str]) -> pd.DataFrame:
         """Leaves of the removals of some zones and an interval that have a value."""
         rows = self.removals
+        wanted = rows["ecosystem"].map(self.approaches) if self.approaches else self.approach
         return rows[
-            rows["zone"].isin(zones) & (rows["year_from"] == key[0]) & (rows["year"] == key[1]) & (rows["approach"] == self.approach)
+            rows["zone"].isin(zones) & (rows["year_from"] == key[0]) & (rows["year"] == key[1]) & (rows["approach"] == wanted)
             & (rows["value_flag"] == "V")
         ]  # fmt: skip
 
@@ -158,8 +163,8 @@ def half_width() -> Decimal:
     return Decimal(repr(Z95))
 
 
-def read_basis(out: Path, approach: str, monte_carlo: bool, frames: Mapping[str, pd.DataFrame] | None = None) -> Basis:
-    """The tables of a run folder; some of them may be given, as another policy makes them.
+def read_basis(out: Path, policy: PolicySection, frames: Mapping[str, pd.DataFrame] | None = None) -> Basis:
+    """The tables of a run folder under a policy; some of them may be given, as another policy makes them.
 
     Raises
     ------
@@ -174,5 +179,5 @@ def read_basis(out: Path, approach: str, monte_carlo: bool, frames: Mapping[str,
     covariance = given.get("covariance", tables.COVARIANCE.read(path) if path.exists() else None)
     return Basis(
         zones=given["zones"], summary=given["summary"], removals=given["removals"], factors=given["factors_used"], covariance=covariance,
-        approach=approach, monte_carlo=monte_carlo,
+        approach=policy.approach, approaches=policy.approaches, monte_carlo=policy.interval == "monte_carlo",
     )  # fmt: skip

@@ -50,7 +50,7 @@ def explain_offset(out: Path, league: str, year: int) -> list[Step]:
     if not len(mine):
         there = ", ".join(f"{code} {one}" for code, one in rows[["league", "year"]].itertuples(index=False))
         raise InputError(finding("E-OFFSET-06", "offsets.csv", asked=f"{league} {year}", known=there[:300]))
-    basis = read_basis(out, policy.removal_approach, policy.interval == "monte_carlo")
+    basis = read_basis(out, policy)
     row = mine.iloc[0].to_dict()
     words = dict(policy_words(policy, years_of(policy, basis), current_language()))
     if league == basis.region:

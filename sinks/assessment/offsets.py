@@ -191,7 +191,7 @@ class _Work:
     def _common(self, year: int) -> dict[str, Any]:
         key = self.basis.interval_of(year)
         return {
-            "year": year, "time_basis": key[2] if key else None, "removal_approach": self.policy.removal_approach,
+            "year": year, "time_basis": key[2] if key else None, "removal_approach": self.policy.approach,
             "deduction_mode": self.policy.deduction_mode, "rule_id": RULE_ID, "rule_status": RULE_STATUS,
             "unverified_factors_n": self.basis.unverified, "run_id": self.run_id,
         }  # fmt: skip

@@ -76,7 +76,7 @@ def build_files(out: Path, order: Order, signer: FileSigner) -> tuple[str, dict[
     """
     settle_offsets(out)
     policy = policy_of(out)
-    basis = read_basis(out, policy.removal_approach, policy.interval == "monte_carlo")
+    basis = read_basis(out, policy)
     if set(basis.leagues) != set(league_names()):
         raise InputError(finding("E-PKG-60", out.name, leagues=", ".join(basis.leagues), expected=", ".join(sorted(league_names()))))
     folder = out / "tables"

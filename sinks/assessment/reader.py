@@ -671,7 +671,7 @@ def check_rules(package: Mapping[str, Any], tables: Tables) -> list[Found]:
     found += [
         *_check_region(offsets),
         *_check_carry(offsets),
-        *_check_leaves(tables),
+        *_check_leaves(tables, policy),
         *_check_units(tables, policy),
         *_check_polygons(tables),
     ]
@@ -818,13 +818,18 @@ def _check_carry(rows: Sequence[Row]) -> Iterator[Found]:
                 yield Found("E-PKG-33", f"data/offset.csv: {row['record_id']}, carry_in_tCO2e", str(row["carry_in_tCO2e"]), str(wanted))
 
 
-def _check_leaves(tables: Tables) -> Iterator[Found]:
-    """S is the exact sum of the leaves of the inventory that count towards an offset."""
+def _check_leaves(tables: Tables, policy: Mapping[str, str]) -> Iterator[Found]:
+    """S is the exact sum of the leaves that count towards an offset; of each ecosystem by its own approach, where the policy names one."""
     sums: dict[tuple[str, str, int, int], Decimal] = {}
+    own = dict(part.split("=", 1) for part in (policy.get("removal_approach") or "").split() if "=" in part)
     for leaf in tables["data/inventory.csv"]:
         if leaf["quantity"] == "removal_tCO2e_per_year" and leaf["account"] == "offset" and leaf["value_flag"] == "V":
-            key = leaf["league"], leaf["approach"], leaf["year_from"] or 0, leaf["year"] or 0
-            sums[key] = sums.get(key, ZERO) + (leaf["value"] or ZERO)
+            ways = [leaf["approach"]]
+            if own and leaf["approach"] == own.get(leaf["ecosystem"], "stock_difference"):
+                ways.append("by_ecosystem")
+            for way in ways:
+                key = leaf["league"], way, leaf["year_from"] or 0, leaf["year"] or 0
+                sums[key] = sums.get(key, ZERO) + (leaf["value"] or ZERO)
     for row in tables["data/offset.csv"]:
         value, year = row["removal_inventory_tCO2e"], row["year"] or 0
         if value is None or row["league"] == REGION:

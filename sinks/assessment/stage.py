@@ -121,7 +121,7 @@ def assess(setup: Setup, out: Path) -> bool:
     """
     note_sources(setup.config, setup.folders, out)
     policy = policy_of(out)
-    if not years_of(policy, read_basis(out, policy.removal_approach, False)):
+    if not years_of(policy, read_basis(out, policy)):
         return False
     computed = settle_offsets(out)
     if computed or not (out / OWNERS).exists():
@@ -189,7 +189,7 @@ def _account(out: Path, sources: Sources, policy: PolicySection, other: WhatIf, 
         rows = _ledger_csv(ledger)
     years = years_of(policy, basis)
     if not years:
-        raise InputError(finding("E-OFFSET-04", "policy: removal_approach", approach=policy.removal_approach))
+        raise InputError(finding("E-OFFSET-04", "policy: removal_approach", approach=policy.approach))
     strange = sorted(set(policy.closed_years) - set(years))
     if strange:
         raise InputError(finding("E-CONF-17", "policy: closed_years", years=", ".join(map(str, strange))))
@@ -209,10 +209,11 @@ def _basis(out: Path, policy: PolicySection) -> Basis:
     """The tables of the run; made anew, on the activity tables, where another policy counts other removals."""
     own = policy_of(out)
     frames: Mapping[str, pd.DataFrame] | None = None
-    if any(getattr(own, name) != getattr(policy, name) for name in OF_ACCOUNTING[1:]):
+    named = OF_ACCOUNTING if policy.approaches else OF_ACCOUNTING[1:]
+    if any(getattr(own, name) != getattr(policy, name) for name in named):
         inventory = replace(read_inventory(out), policy=policy)
         frames = {table.name: table.typed(frame) for table, frame in results(inventory).items()}
-    return read_basis(out, policy.removal_approach, policy.interval == "monte_carlo", frames)
+    return read_basis(out, policy, frames)
 
 
 def _parcels_of(ledger: Ledger) -> dict[tuple[str, int], frozenset[str]]:

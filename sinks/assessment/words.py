@@ -27,7 +27,7 @@ def policy_words(policy: PolicySection, years: Sequence[int], language: Language
         ("assessment_years", say("assessment_years", years=", ".join(map(str, years)))),
         ("ledger_as_of", say("as_of" if policy.ledger_as_of else "as_of_all", date=policy.ledger_as_of or "")),
         ("closed_years", say("closed" if closed else "closed_none", years=closed)),
-        ("removal_approach", say(f"approach.{policy.removal_approach}")),
+        ("removal_approach", say(f"approach.{policy.approach}", choices=_choices(policy, language))),
         ("interval", say(f"interval.{policy.interval}")),
         ("deduction_mode", _deduction(policy, language)),
         ("zero_rule", say(f"zero_rule.{_on(policy.zero_rule)}")),
@@ -41,6 +41,12 @@ def policy_words(policy: PolicySection, years: Sequence[int], language: Language
         ("avoided_emission", say(f"avoided_emission.{policy.avoided_emission}")),
         ("excess_tolerance", say("excess_tolerance", percent=f"{policy.excess_tolerance * 100:g}")),
     ]
+
+
+def _choices(policy: PolicySection, language: Language) -> str:
+    """Which approach stands for which ecosystem, where they differ."""
+    named = {name: way for name, way in policy.approaches.items() if name != "other"}
+    return "; ".join(f"{text(f'words.{name}', language)}: {text(f'words.{way}', language)}" for name, way in named.items())
 
 
 def _on(switch: bool) -> str:

@@ -17,6 +17,7 @@ from aoi.table import decode
 from aoi.texts import LANGUAGES, text
 from sinks import tables
 from sinks.accounting.summary import OFFSET, REMOVAL, STOCK
+from sinks.config import approach_of
 from sinks.ecosystems.catalogue import INVENTORIED
 from sinks.legends.legend import land_classes
 from sinks.provenance import read_json
@@ -81,7 +82,7 @@ class Results:
     @property
     def approach(self) -> str:
         """The approach that the policy of the run takes for S."""
-        return str(self.settings["policy"]["removal_approach"])
+        return approach_of(self.settings["policy"])
 
     @cached_property
     def zones(self) -> pd.DataFrame:

@@ -18,6 +18,8 @@ from sinks.demo.check import DemoCheck
 from sinks.provenance import code_hash, content_hash, file_sha256, log, read_json, versions, write_json
 from sinks.report.outlines import FILE
 from sinks.report.page.answer import title_of
+from sinks.report.page.arrivals import PAGE as INPUTS_PAGE
+from sinks.report.page.arrivals import inputs_page
 from sinks.report.page.blocks import Words, inert, words
 from sinks.report.page.html import TEMPLATES, page_of
 from sinks.report.quicklook import look_at, maps_of, picture
@@ -55,7 +57,9 @@ def make_report(out: Path) -> bool:
     results = read_results(out)
     looks = {path.stem: _look(path, results) for path in maps_of(out)}
     images = list(_images(looks))
-    made: dict[str, bytes] = {PAGE: page_of(results, images).encode("utf-8"), WORKBOOK: workbook(results)}
+    made: dict[str, bytes] = {
+        PAGE: page_of(results, images).encode("utf-8"), INPUTS_PAGE: inputs_page(out, results).encode("utf-8"), WORKBOOK: workbook(results),
+    }  # fmt: skip
     made |= {f"{name}.png": content for name, (_, content) in looks.items()}
     _replace(out / FOLDER, made)
     record = read_json(out / "run.json") or {}
@@ -91,6 +95,7 @@ def _key(out: Path) -> dict[str, Any]:
     """Everything that the report says; the hashes of the run's own maps stand in its record."""
     record = {name: value for name, value in (read_json(out / "run.json") or {}).items() if name != RECORD}
     files = [out / "tables" / f"{name}.csv" for name in (*NEEDED, *OF_OTHERS)]
+    files += [out / "tables" / name for name in ("activity_year.csv", "strata.csv")] + [out / "inputs" / "legend.csv"]
     files += [out / "inputs" / "settings.json", out / "inputs" / FILE, out / "findings.json", out / "checks.json"]
     files += [path for path in maps_of(out) if path.stem not in record.get("maps", {})]
     return {

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aoi.texts import Language, text
 from sinks.accounting.summary import OFFSET, REMOVAL, STOCK
+from sinks.config import BY_ECOSYSTEM, approach_of
 from sinks.ecosystems.catalogue import INVENTORIED
 
 _WAN = 10_000.0
@@ -63,7 +64,8 @@ def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
         *([say("errors", correlation=f"{given['correlation_km']:g}", rho=f"{given['rho_dates']:g}", layers=", ".join(given["map_errors"]))]
           if given["map_errors"] else []),
         *([say("draws", draws=f"{given['draws']:,}", seed=settings["seed"], sampling=say(given["sampling"]))] if given["draws"] > 1 else []),
-        say("policy", approach=say(settings["policy"]["removal_approach"]), change=say(f"change_{settings['policy']['unvalidated_change']}")),
+        *([say("raked")] if settings.get("control_areas") else []),
+        say("policy", approach=say(approach_of(settings["policy"])), change=say(f"change_{settings['policy']['unvalidated_change']}")),
     ]
 
 
@@ -103,7 +105,7 @@ def _of_zone(summary: pd.DataFrame, zone: str, years: Sequence[int], say: Any, l
     out = []
     for year in years:
         out.append(f"- {_stock_sentence(rows, year, say)}")
-        for approach in ("stock_difference", "gain_loss"):
+        for approach in ("stock_difference", "gain_loss", "rate", BY_ECOSYSTEM):
             sentence = _removal_sentence(rows, year, approach, say)
             if sentence:
                 out.append(f"- {sentence}")

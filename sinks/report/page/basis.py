@@ -5,6 +5,7 @@ from typing import Any
 
 from aoi.texts import LANGUAGES, text
 from sinks import __version__
+from sinks.config import approach_of
 from sinks.factors.table import FactorTable
 from sinks.report.checks import Check, checks_of
 from sinks.report.page.blocks import Block, Cell, Chapter, Grid, Head, Paragraph, Part, Quantity, Sentence, Words, inert, sentence, words
@@ -44,7 +45,7 @@ def _choices(results: Results) -> Iterator[Words]:
     yield _said(f"words.rule_{settings['rule']}")
     policy = settings["policy"]
     yield _said(
-        "words.policy", approach=_said(f"words.{policy['removal_approach']}"), change=_said(f"words.change_{policy['unvalidated_change']}")
+        "words.policy", approach=_said(f"words.{approach_of(policy)}"), change=_said(f"words.change_{policy['unvalidated_change']}")
     )
     for layer, years in settings["windows"].items():
         for year, files in years.items():
@@ -77,7 +78,7 @@ def _inputs(results: Results) -> Grid:
          Quantity(float(row["bytes"]), "count"), str(row["sha256"])[:SHORT_HASH]]
         for row in frame.astype(object).where(frame.notna(), None).to_dict("records")
     ]  # fmt: skip
-    return Grid(id="inputs", title=words("table_inputs"), heads=heads, rows=rows, notes=[sentence("note_hash")])
+    return Grid(id="inputs", title=words("table_inputs"), heads=heads, rows=rows, notes=[sentence("note_hash"), sentence("note_inputs_page")])
 
 
 def _how(how: str) -> Words:
@@ -192,7 +193,7 @@ def provenance(results: Results) -> Chapter:
         Head(words=words("head_table"), name="table"),
         Head(words=words("head_sha256"), name="sha256"),
     ]
-    grid = Grid(id="tables", title=words("table_tables"), heads=heads, rows=rows, notes=[sentence("note_hash")])
+    grid = Grid(id="tables", title=words("table_tables"), heads=heads, rows=rows, notes=[sentence("note_hash"), sentence("note_inputs_page")])
     return Chapter(
         id="provenance", title=words("chapter_provenance"), blocks=[Part(kind="facts", data=facts), Paragraph(sentence("again")), grid]
     )

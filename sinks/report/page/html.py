@@ -51,23 +51,23 @@ def page_of(results: Results, images: Sequence[Mapping[str, Any]] = ()) -> str:
     chapters = chapters_of(results, images)
     scripts = [_plotly(), _own_script()]
     title = title_of(results)
-    environment = _environment()
-    body = environment.get_template("report.html.j2").render(
+    body = environment().get_template("report.html.j2").render(
         title=title, kind=words("kind"), chapters=chapters, many=len(results.zones) > MOST_RANKED, footer=sentence("footer"),
-        scripts=[_markup(script) for script in scripts],
-        script_hashes=_markup(" ".join(_policy_hash(script) for script in scripts)), data=_markup(_json(_data(results, chapters, title))),
-        style=_markup("@@style@@"),
+        scripts=[markup(script) for script in scripts],
+        script_hashes=markup(" ".join(_policy_hash(script) for script in scripts)), data=markup(_json(_data(results, chapters, title))),
+        style=markup("@@style@@"),
     )  # fmt: skip
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     letters = letters_of([re.sub(r"<script>.*?</script>", "", body.replace(scripts[0], ""), flags=re.DOTALL)])
     return body.replace("@@style@@", font_face(letters) + style, 1)
 
 
-def _environment() -> Any:
+def environment() -> Any:
+    """The templates with what they need to show numbers and words."""
     import jinja2
 
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.globals.update(
+    made = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
+    made.globals.update(
         unit_words=unit_words,
         say_words=words,
         number=_number,
@@ -77,12 +77,12 @@ def _environment() -> Any:
         colour=_colour,
         short=_short,
     )
-    environment.filters["exact"] = _exact
-    environment.tests.update(
+    made.filters["exact"] = _exact
+    made.tests.update(
         quantity=lambda value: isinstance(value, Quantity), grid_block=lambda value: isinstance(value, Grid),
         figure_block=lambda value: isinstance(value, Figure), paragraph_block=lambda value: isinstance(value, Paragraph),
     )  # fmt: skip
-    return environment
+    return made
 
 
 def _exact(value: float) -> str:
@@ -126,7 +126,8 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 
 
-def _markup(text: str) -> Any:
+def markup(text: str) -> Any:
+    """A text that is HTML already."""
     from markupsafe import Markup
 
     return Markup(text)

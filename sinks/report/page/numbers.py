@@ -23,6 +23,7 @@ class Shown:
     factor: float
     words: Words
     most: int = MOST_DECIMALS
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ UNITS = {
     "tC_per_ha": Unit("", (Shown(1.0, Words("吨碳/公顷", "t C/ha")),)),
     "tCO2e_per_ha_year": Unit("", (Shown(1.0, Words("吨CO₂e/(公顷·年)", "t CO₂e/ha/yr")),)),
     "percent": Unit("", (Shown(1.0, Words("%", "%"), 1),)),
+    "percent_tenths": Unit("", (Shown(1.0, Words("%", "%"), 1, 1),)),
     "number": Unit("", (Shown(1.0, Words("", ""), 6),)),
     "count": Unit("", (Shown(1.0, Words("", ""), 0),)),
 }
@@ -56,7 +58,8 @@ UNITS = {
 
 def decimals(values: Iterable[float], unit: str) -> tuple[int, ...]:
     """Decimals of a column in each unit that it may be shown in: two digits for the number at its lower quarter."""
-    return tuple(_decimals([abs(value * shown.factor) for value in values], shown.most) for shown in UNITS[unit].shown)
+    given = list(values)
+    return tuple(max(shown.least, _decimals([abs(value * shown.factor) for value in given], shown.most)) for shown in UNITS[unit].shown)
 
 
 def _decimals(sizes: list[float], most: int) -> int:
