@@ -10,7 +10,8 @@ import pandas as pd
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
-from sinks.config import COHORT_FROM, COHORT_YEAR, LAND_COVER
+from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE
+from sinks.layers.ages import BEYOND, OLDEST
 from sinks.layers.cohorts import STRANGE
 from sinks.layers.inputs import shared_by_years
 from sinks.layers.layer import RasterFile
@@ -160,7 +161,7 @@ def unknown_strata(setup: Setup, activity: pd.DataFrame, strata: pd.DataFrame) -
             layer = setup.config.layers[setup.config.strata[name]]
             place = f"layers.{setup.config.strata[name]}"
             found.append(finding("E-STRATA-03", place, codes=_with_areas(by_code, unknown), legend=layer.legend or name))
-    return [*found, *_unknown_history(setup, areas)]
+    return [*found, *_unknown_history(setup, areas), *_impossible_ages(setup, areas)]
 
 
 def _unknown_history(setup: Setup, areas: pd.DataFrame) -> list[Finding]:
@@ -173,6 +174,14 @@ def _unknown_history(setup: Setup, areas: pd.DataFrame) -> list[Finding]:
         return []
     years = ", ".join(map(str, setup.config.history))
     return [finding("E-COHORT-03", "layers.land_cover", years=years, codes=_with_areas(strange, list(strange.index)))]
+
+
+def _impossible_ages(setup: Setup, areas: pd.DataFrame) -> list[Finding]:
+    """Ages that no stand has, with their area at the last date."""
+    if STAND_AGE not in setup.config.layers:
+        return []
+    beyond = areas[(areas[AGE_CLASS] == BEYOND) & (areas["year"] == setup.config.run.dates[-1])]["area_ha"].sum()
+    return [finding("E-AGE-13", f"layers.{STAND_AGE}", area=f"{beyond:.2f}", oldest=OLDEST)] if beyond > 0 else []
 
 
 def _areas(setup: Setup, activity: pd.DataFrame) -> pd.DataFrame:

@@ -61,7 +61,7 @@ from sinks.tabulate.tile import Plan, TileSums
 CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/cohorts.py", "sinks/layers/ages.py", "aoi/coverage.py", "aoi/grids.py")
 CODE_OF_ACCOUNTING = (
     "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
-    "sinks/pipeline.py",
+    "sinks/pipeline.py", "sinks/past.py",
 )  # fmt: skip
 """Code that decides what a stage makes: partial tables and results of other code are not taken up."""
 

@@ -121,6 +121,14 @@ def test_shipped_growth_of_boreal_forest_knows_two_ages(tmp_path):
     assert increments(done, 2020) == pytest.approx(4 * CELL_HA * (1.05 + 1.3 + 1.0), abs=1e-3)
 
 
+def test_a_no_data_value_that_nobody_declared_is_no_age(tmp_path):
+    """65535 in one cell of 16 ha."""
+    ages = {None: cells(LATTICE, 30.0, (np.s_[0, :1], 65535.0))}
+    with pytest.raises(InputError) as caught:
+        computed(forest(ages, more={"ages": {"year": 2020}}), tmp_path)
+    assert [(one.id, one.values["area"]) for one in caught.value.findings] == [("E-AGE-13", "16.00")]
+
+
 # -- age classes ---------------------------------------------------------------------------------------------
 
 

@@ -217,6 +217,31 @@ def test_the_map_of_a_stock_takes_cohorts(returned):
     assert on_map["Z1"] == pytest.approx(stock(returned, year=2023, pool="soil_organic_carbon"), rel=1e-9)
 
 
+# -- beside official areas and sourced rates -----------------------------------------------------------------
+
+
+def test_official_areas_carry_cohorts_with_them(tmp_path):
+    """Grassland of 176 ha instead of 192 at all dates: land and cohort are 11/12 as large, and the balance closes."""
+    land = maps((2014, CORNER, GRASS), (2012, PART, ARBOR))
+    for year in (2012, 2013):
+        land[year][CORNER] = CROPLAND
+    official = "zone,year,land_class,area_ha,source\n" + "".join(f"Z1,{year},arbor_forest,32,survey\n" for year in DATES)
+    wanted = landscape(land, files={"areas.csv": official}, more={"control_areas": {"file": "areas.csv"}})
+    done = computed(wanted, tmp_path)
+    assert soil(done, 2020) == pytest.approx(2 * CELL_HA * RATE * CO2 * (192 - 32) / (192 - 16), abs=1e-3)
+    assert done.exact("cohorts").query("year == 2020 and land_before == 'cropland'")["area_ha"].sum() == pytest.approx(32 * 160 / 176)
+    assert laws.balance_identity(done.exact("balance")) <= 1e-6
+    assert laws.balance_holds_removals(done.exact("balance"), done.exact("removals")) <= 1e-6
+
+
+def test_a_rate_of_forest_takes_young_stands_once(tmp_path):
+    """Two cells young forest before the interval: area times rate, and no growth of theirs beside it."""
+    rate = "id,name,ecosystem,land_class,value,unit,source\nown.rate,sequestration_rate_aboveground_biomass,forest,arbor_forest,0.5,tC ha-1 yr-1,survey\n"
+    wanted = landscape(maps((2015, CORNER, ARBOR)), files={"own.csv": rate}, more={"factors": {"file": "own.csv"}})
+    done = computed(wanted, tmp_path)
+    assert removals(done, approach="rate", year=2020, pool="aboveground_biomass", ecosystem="forest") == pytest.approx(2 * CELL_HA * 0.5 * CO2, abs=1e-3)
+
+
 # -- what is told of it --------------------------------------------------------------------------------------
 
 

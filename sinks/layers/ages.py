@@ -9,6 +9,10 @@ from sinks.layers.cohorts import Key
 from sinks.layers.layer import MISSING_CLASS, Scratch, Stored
 
 AGE_CLASS = "age_class"
+OLDEST = 5000
+"""No stand is older [yr]: a no-data value that nobody declared."""
+BEYOND = 32767
+"""The code of ages beyond that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +46,14 @@ class AgeRule:
         return frozenset((self.layer, date, 0) for date in (None, *self.dates))
 
     def made(self, stored: Mapping[Key, Stored], scratch: Scratch) -> dict[Key, Stored]:
-        """The place of each cell's class at every date; -1 where the age is not known, or the stand not there yet."""
+        """The place of each cell's class at every date; -1 where the age is not known, or the stand not there yet; `BEYOND` where no stand is so old."""
         out: dict[Key, Stored] = {}
         for date in self.dates:
-            ages = stored[self.layer, None if self.year is not None else date, 0].decoded()
+            ages = stored[self.layer, None if self.year is not None else date, 0].decoded().astype(np.int64)
             advanced = ages + (0 if self.year is None else date - self.year)
             classes = np.searchsorted(np.array(self.edges), advanced, side="right") - 1
             cells, offset = scratch.take(ages.shape, np.dtype(np.int16))
-            cells[...] = np.where((ages == MISSING_CLASS) | (advanced < 0), MISSING_CLASS, classes)
+            cells[...] = np.where((ages == MISSING_CLASS) | (advanced < 0), MISSING_CLASS, np.where(ages > OLDEST, BEYOND, classes))
             out[AGE_CLASS, date, 0] = Stored(cells=cells, offset=offset, kind="classes")
         return out
 
