@@ -149,6 +149,14 @@ def test_earlier_maps_on_another_grid_are_warped(tmp_path):
     assert areas(finish(path), 2017) == pytest.approx({(2015, 7, ARBOR): 32.0, (0, 0, GRASS): 160.0})
 
 
+def test_another_rule_is_another_pass(tmp_path):
+    """One odd map in 2015: a change without confirmation. The same folder does not keep the sums of the other rule."""
+    maps = annual()
+    maps[2015][0, 0] = CROPLAND
+    for confirm, expected in ((True, {(0, 0, GRASS): 192.0}), (False, {(2016, 14, GRASS): 16.0, (0, 0, GRASS): 176.0})):
+        assert areas(finish(write(with_history(maps, more={"cohorts": {"confirm": confirm}}), tmp_path)), 2017) == pytest.approx(expected)
+
+
 def test_an_aligned_run_has_its_history(tmp_path):
     """Earlier maps and ages are aligned as well, and every table of the new run has the same bytes."""
     ages = {None: cells(LATTICE, 15.0, (np.s_[1:], 40.0))}

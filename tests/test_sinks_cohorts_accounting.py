@@ -104,6 +104,17 @@ def test_a_cohort_ends_after_twenty_years(tmp_path):
     assert (row["value_flag"], row["reason"]) == ("NE", "no_history_of_management"), "18 years before the first date are no twenty"
 
 
+def test_a_cohort_ends_where_its_land_changes_again(tmp_path):
+    """Steppe from 2014 on, forest in the map of 2017 alone, which is a date: its soil goes by the change of the interval (none between natural land)."""
+    land = maps((2014, CORNER, GRASS))
+    for year in (2012, 2013):
+        land[year][CORNER] = CROPLAND
+    land[2017][CORNER] = ARBOR
+    done = computed(landscape(land), tmp_path)
+    assert soil(done, 2020) == 0.0
+    assert soil(done, 2023) == pytest.approx(2 * CELL_HA * RATE * CO2, abs=1e-3), "over the next interval it was steppe at both dates, since 2014"
+
+
 def test_twenty_years_without_change_say_so_and_are_no_zero(tmp_path):
     done = computed(landscape(maps(years=(1997, *DATES))), tmp_path)
     row = rows_of(done, year=2020, ecosystem="grassland", pool="soil_organic_carbon").iloc[0]
@@ -153,6 +164,14 @@ def test_dead_matter_of_a_clearing_decays_from_its_year(tmp_path):
     assert removals(done, year=2020, pool="litter") == pytest.approx(-CELL_HA * 2.9 * 1 / 20 / 3 * CO2, abs=1e-3)
 
 
+def test_dead_matter_that_goes_on_ends_by_its_own_years(tmp_path):
+    """Cleared in 2003 (begun in 2002): one twentieth by 2003 and 19 by 2023, not 18 as from the middle of 2000 to 2003."""
+    dates = (2000, 2003, 2023)
+    done = computed(landscape(maps((2003, PART, CROPLAND), years=(2000, 2001, 2002, 2003, 2023), start=ARBOR), dates=dates), tmp_path)
+    assert removals(done, year=2003, pool="litter") == pytest.approx(-CELL_HA * 2.9 * 1 / 20 / 3 * CO2, abs=1e-3)
+    assert removals(done, year=2023, pool="litter") == pytest.approx(-CELL_HA * 2.9 * 19 / 20 / 20 * CO2, abs=1e-3)
+
+
 # -- young stands --------------------------------------------------------------------------------------------
 
 GROWTH = 4.0 * 0.47
@@ -192,6 +211,14 @@ def test_growth_of_young_stands_stops_at_the_class_mean(tmp_path):
     done = computed(landscape(land), tmp_path)
     grown = [removals(done, year=year, pool="aboveground_biomass", ecosystem="forest") for year in (2020, 2023)]
     assert grown == pytest.approx([2 * CELL_HA * (61 - 56) * 0.47 / 3 * CO2, 0.0], abs=1e-3)
+
+
+def test_forest_of_more_than_twenty_years_is_young_no_more(tmp_path):
+    """Begun in 1998: 19 years in 2017, 22 in 2020, from where a class mean sees no change again."""
+    done = computed(landscape(maps((1999, CORNER, ARBOR), years=(1998, 1999, *DATES))), tmp_path)
+    first, second = (rows_of(done, year=year, pool="aboveground_biomass", ecosystem="forest") for year in (2020, 2023))
+    assert set(first["transition"]) == {"converted"}
+    assert second[["transition", "value_flag", "reason"]].values.tolist() == [["remaining", "NE", "class_mean_sees_no_change"]]
 
 
 def test_the_balance_of_young_stands_closes(young):

@@ -138,7 +138,7 @@ class SoilChain:
     running : mapping of (year_from of an earlier interval, year_from of a later one) to (D, groups of the earlier one)
         What cohorts of earlier intervals go on to change in later ones [t C].
     past : (D, pair groups)
-        What changes before the first date go on to change in each interval [t C].
+        What changes before the first date go on to change in each interval [t C]; counted where ``known``.
     known : (pair groups,) bool
         Groups whose soil at the start is known, to the same depth at both dates.
     """
@@ -200,7 +200,6 @@ def soil_chain(
         known[rows] = ~np.isnan(carried[0]) & usable[rows]
         start[:, rows] = zeroed(ground + carried * hectares) * known[rows]
         end[:, rows] = start[:, rows] + per_hectare[:, rows] * hectares * own_years[:, rows] * known[rows]
-        going_on[:, rows] = going_on[:, rows] * known[rows]
         running.update(_running(pairs, interval, seen, per_hectare, known, transition_years))
         _carry_on(added, fresh, years, places, pairs, interval, end + going_on, base, base_mapped, known, running)
         added[:, looked_up_again] = fresh[:, looked_up_again]
