@@ -190,7 +190,7 @@ class Coverage:
         for zones in zone_sets:
             rings = image_rings(zones, grid)
             for zone in range(len(zones)):
-                footprints.append(_footprint(_zone_edges(rings, zone), lines, grid, rule))
+                footprints.append(footprint(_zone_edges(rings, zone), lines, grid, rule))
         return cls(
             grid=grid,
             rule=rule,
@@ -396,13 +396,13 @@ def _zone_edges(rings: Rings, zone: int) -> Floats:
     return edges
 
 
-def _footprint(edges: Floats, lines: Floats, grid: Grid, rule: Rule) -> Footprint:
+def footprint(edges: Floats, lines: Floats, grid: Grid, rule: Rule) -> Footprint:
     """A zone on the grid from its edges; entries are reduced chunk by chunk."""
     chunks = []
     entries = _coverage_entries if rule == "coverage" else _centre_entries
     ordinates = lines if rule == "coverage" else _centre_ordinates(grid)
     for chunk in _chunks(edges, ordinates):
-        chunks.append(_reduced(*entries(chunk, ordinates, grid.width), grid.width))
+        chunks.append(reduced(*entries(chunk, ordinates, grid.width), grid.width))
     if not chunks:
         nothing = np.empty(0, np.int32)
         return Footprint(rows=nothing, cols=nothing, fractions=np.empty(0), run_rows=nothing, run_starts=nothing, run_stops=nothing)
@@ -410,7 +410,7 @@ def _footprint(edges: Floats, lines: Floats, grid: Grid, rule: Rule) -> Footprin
     if len(chunks) > 1:
         order = np.argsort(key, kind="stable")
         key, area, cover = _summed(key[order], area[order], cover[order])
-    return _swept(key, area, cover, grid.width)
+    return swept(key, area, cover, grid.width)
 
 
 def _chunks(edges: Floats, lines: Floats) -> Iterator[Floats]:
@@ -426,12 +426,12 @@ def _chunks(edges: Floats, lines: Floats) -> Iterator[Floats]:
 
 def _coverage_entries(edges: Floats, lines: Floats, width: int) -> tuple[Integers, Integers, Floats, Floats]:
     """Row, column, signed area and signed cover of every piece of edge in a cell."""
-    row, sign, left, right, height = _row_pieces(edges, lines)
-    return _cell_pieces(row, sign, left, right, height, width)
+    _, row, sign, left, right, height = row_pieces(edges, lines)
+    return cell_pieces(row, sign, left, right, height, width)
 
 
-def _row_pieces(edges: Floats, lines: Floats) -> tuple[Integers, Floats, Floats, Floats, Floats]:
-    """Edges cut at the row lines: row, sign, columns of the two ends (ascending), height in rows."""
+def row_pieces(edges: Floats, lines: Floats) -> tuple[Integers, Integers, Floats, Floats, Floats, Floats]:
+    """Edges cut at the row lines: number of the edge, row, sign, columns of the two ends (ascending), height in rows."""
     col0, v0, col1, v1, sign = edges
     above = np.searchsorted(lines, v0, side="right") - 1
     count = np.searchsorted(lines, v1, side="left") - above
@@ -447,10 +447,10 @@ def _row_pieces(edges: Floats, lines: Floats) -> tuple[Integers, Floats, Floats,
     to_col = np.where(ends, col1[edge], col0[edge] + slope[edge] * (base - v0[edge]))
     upper = np.where(starts, (v0[edge] - top) / (base - top), 0.0)
     lower = np.where(ends, (v1[edge] - top) / (base - top), 1.0)
-    return row, sign[edge], np.minimum(from_col, to_col), np.maximum(from_col, to_col), lower - upper
+    return edge, row, sign[edge], np.minimum(from_col, to_col), np.maximum(from_col, to_col), lower - upper
 
 
-def _cell_pieces(
+def cell_pieces(
     row: Integers, sign: Floats, left: Floats, right: Floats, height: Floats, width: int
 ) -> tuple[Integers, Integers, Floats, Floats]:
     """Pieces of a row cut at the column lines.
@@ -493,7 +493,7 @@ def _centre_entries(edges: Floats, centres: Floats, width: int) -> tuple[Integer
     return row, col, sign[edge], sign[edge]
 
 
-def _reduced(row: Integers, col: Integers, area: Floats, cover: Floats, width: int) -> tuple[Integers, Floats, Floats]:
+def reduced(row: Integers, col: Integers, area: Floats, cover: Floats, width: int) -> tuple[Integers, Floats, Floats]:
     """Entries added up per cell, sorted by cell (row by row)."""
     key = row * (width + 1) + col
     order = np.argsort(key, kind="stable")
@@ -507,7 +507,7 @@ def _summed(key: Integers, area: Floats, cover: Floats) -> tuple[Integers, Float
     return key[starts], np.add.reduceat(area, starts), np.add.reduceat(cover, starts)
 
 
-def _swept(key: Integers, area: Floats, cover: Floats, width: int) -> Footprint:
+def swept(key: Integers, area: Floats, cover: Floats, width: int) -> Footprint:
     """Shares and runs from the running sum of cover along each row."""
     row, col = np.divmod(key, width + 1)
     running = np.cumsum(cover)

@@ -8,23 +8,33 @@ looked at before GDAL is, and GDAL's own verdict is checked after.
 import codecs
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from aoi.findings import InputError, finding
 
 if TYPE_CHECKING:
     import geopandas
 
-VECTOR_DRIVERS = ("GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf")
+VECTOR_DRIVERS = ("GPKG", "GeoJSON", "ESRI Shapefile", "FlatGeobuf", "OpenFileGDB")
+UNKNOWN_ENCODING = "ISO-8859-1"
+"""What GDAL takes texts for when neither the file nor the user says how they are encoded."""
 
 _SQLITE = b"SQLite format 3\x00"
 _SHAPE = b"\x00\x00\x27\x0a"
 _FLATGEOBUF = b"fgb\x03fgb"
 _BOM = b"\xef\xbb\xbf"
+_GEODATABASE = "a00000001.gdbtable"
+"""The catalogue of a File Geodatabase, which is a folder."""
+
+
+Found = TypeVar("Found")
 
 
 def guarded_path(text: str, *, base: Path, roots: Sequence[Path], where: object) -> Path:
@@ -64,7 +74,7 @@ def guarded_path(text: str, *, base: Path, roots: Sequence[Path], where: object)
 
 
 def open_vector(path: Path, where: object, *, layer: str | None = None, encoding: str | None = None) -> "geopandas.GeoDataFrame":
-    """The features of a vector file: GeoPackage, GeoJSON, Shapefile or FlatGeobuf.
+    """The features of a vector file: GeoPackage, GeoJSON, Shapefile, FlatGeobuf or File Geodatabase.
 
     Parameters
     ----------
@@ -81,32 +91,116 @@ def open_vector(path: Path, where: object, *, layer: str | None = None, encoding
         (``E-VECTOR-03``), which layer (``E-VECTOR-04``), texts that the encoding
         does not read (``E-VECTOR-05``).
     """
-    expected = _format_of(_first_bytes(path, where))
-    if expected is None:
-        raise InputError(finding("E-VECTOR-01", where, drivers=", ".join(VECTOR_DRIVERS)))
-    try:
-        codecs.lookup(encoding or "utf-8")
-        features = _read(path, expected, where, layer, encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise InputError(finding("E-VECTOR-05", where, encoding=encoding or "UTF-8")) from error
-    except (OSError, RuntimeError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
-        raise InputError(finding("E-VECTOR-02", where, reason=_without_folder(str(error), path))) from error
+
+    def read(info: Mapping[str, Any]) -> "geopandas.GeoDataFrame":
+        import pyogrio
+
+        return pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
+
+    features = _guarded(path, where, layer, encoding, read)
     if not len(features) or "geometry" not in features:
         raise InputError(finding("E-VECTOR-03", where))
     return features
 
 
-def _read(path: Path, expected: str, where: object, layer: str | None, encoding: str | None) -> "geopandas.GeoDataFrame":
-    """The features by pyogrio; its warnings, about names and application ids of GeoPackages, are no news here."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorHeader:
+    """What a vector file says of itself.
+
+    Parameters
+    ----------
+    features : int
+        Number of features.
+    fields : tuple of str
+        Names of the attribute columns.
+    encoding : str
+        Encoding of its texts; `UNKNOWN_ENCODING` where nothing tells it.
+    crs : str
+        As the file has it; empty where it has none.
+    bounds : tuple of float
+        Left, bottom, right, top.
+    """
+
+    driver: str
+    features: int
+    fields: tuple[str, ...]
+    encoding: str
+    crs: str
+    bounds: tuple[float, float, float, float]
+
+
+def vector_header(path: Path, where: object, *, layer: str | None = None, encoding: str | None = None) -> VectorHeader:
+    """The header of a vector file; no feature is read. Arguments and errors are those of `open_vector`."""
+
+    def read(info: Mapping[str, Any]) -> VectorHeader:
+        bounds = info["total_bounds"]
+        return VectorHeader(
+            driver=str(info["driver"]), features=int(info["features"]), fields=tuple(str(name) for name in info["fields"]),
+            encoding=str(info["encoding"]), crs=str(info["crs"] or ""),
+            bounds=tuple(float(one) for one in bounds) if bounds is not None else (np.nan,) * 4,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    header = _guarded(path, where, layer, encoding, read, totals=True)
+    if header.features < 1:
+        raise InputError(finding("E-VECTOR-03", where))
+    return header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Features:
+    """Some features of a vector file: their ids, shapes (WKB or None) and attribute columns, each of length n."""
+
+    ids: NDArray[np.int64]
+    shapes: NDArray[np.object_]
+    columns: Mapping[str, NDArray[Any]]
+
+
+def read_features(
+    path: Path, where: object, columns: Sequence[str], first: int, count: int, *, layer: str | None = None, encoding: str | None = None
+) -> Features:
+    """Features number ``first`` to ``first + count`` of a file with some columns; errors are those of `open_vector`."""
+
+    def read(info: Mapping[str, Any]) -> Features:
+        from pyogrio import raw
+
+        meta, ids, shapes, values = raw.read(
+            path, layer=layer, encoding=encoding, columns=list(columns), skip_features=first, max_features=count, force_2d=True, return_fids=True
+        )
+        return Features(ids=ids, shapes=shapes, columns=dict(zip((str(name) for name in meta["fields"]), values, strict=True)))
+
+    return _guarded(path, where, layer, encoding, read)
+
+
+def _guarded(
+    path: Path, where: object, layer: str | None, encoding: str | None, read: Callable[[Mapping[str, Any]], Found], totals: bool = False
+) -> Found:
+    """What is read from a file whose content is of an accepted format; the errors of GDAL become findings."""
+    expected = _format_of(path, where)
+    if expected is None:
+        raise InputError(finding("E-VECTOR-01", where, drivers=", ".join(VECTOR_DRIVERS)))
+    try:
+        codecs.lookup(encoding or "utf-8")
+        return _checked(path, expected, where, layer, encoding, read, totals)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise InputError(finding("E-VECTOR-05", where, encoding=encoding or "UTF-8")) from error
+    except (OSError, RuntimeError, ValueError, TypeError, shapely.errors.ShapelyError) as error:
+        raise InputError(finding("E-VECTOR-02", where, reason=_without_folder(str(error), path))) from error
+
+
+def _checked(
+    path: Path, expected: str, where: object, layer: str | None, encoding: str | None, read: Callable[[Mapping[str, Any]], Found], totals: bool
+) -> Found:
+    """What pyogrio reads; its warnings, about names and application ids of GeoPackages, are no news here."""
     import pyogrio
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         warnings.simplefilter("ignore", UserWarning)
         _check_layer(pyogrio.list_layers(path)[:, 0].tolist(), layer, where)
-        if pyogrio.read_info(path, layer=layer, encoding=encoding)["driver"] != expected:
+        info = pyogrio.read_info(path, layer=layer, encoding=encoding, force_feature_count=totals, force_total_bounds=totals)
+        if info["driver"] != expected:
             raise InputError(finding("E-VECTOR-01", where, drivers=", ".join(VECTOR_DRIVERS)))
-        return pyogrio.read_dataframe(path, layer=layer, encoding=encoding)
+        return read(info)
 
 
 def _first_bytes(path: Path, where: object) -> bytes:
@@ -122,8 +216,11 @@ def _first_bytes(path: Path, where: object) -> bytes:
     return head
 
 
-def _format_of(head: bytes) -> str | None:
-    """The accepted driver that the first bytes speak for, if any."""
+def _format_of(path: Path, where: object) -> str | None:
+    """The accepted driver that the first bytes of a file, or the content of a folder, speak for, if any."""
+    if path.is_dir() and path.suffix.lower() == ".gdb":
+        return "OpenFileGDB" if (path / _GEODATABASE).is_file() and not any(one.is_symlink() for one in path.iterdir()) else None
+    head = _first_bytes(path, where)
     if head.startswith(_SQLITE):
         return "GPKG"
     if head.startswith(_SHAPE):

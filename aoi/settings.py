@@ -65,7 +65,7 @@ def _reason(error: Any) -> str:
     return _KINDS.get(kind, str(error["msg"]))
 
 
-_WANTED = {"year_value": "text | [text, ...]", "scale_zero": "!= 0"}
+_WANTED = {"year_value": "text | [text, ...]", "scale_zero": "!= 0", "band_undated": "integer"}
 _BOUNDS = {
     "greater_than_equal": (">=", "ge"), "greater_than": (">", "gt"), "less_than_equal": ("<=", "le"), "less_than": ("<", "lt"),
     "string_pattern_mismatch": ("text", "pattern"), "too_short": ("n >=", "min_length"), "string_too_short": ("n >=", "min_length"),

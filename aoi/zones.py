@@ -96,7 +96,7 @@ class Zones:
         The new vertices of an edge do not depend on its direction, so an edge
         that two zones share stays shared to the last bit.
         """
-        rings = Rings.of(self.geometries).densified(longest or _longest_edge(self.crs))
+        rings = Rings.of(self.geometries).densified(longest or longest_edge(self.crs))
         return replace(self, geometries=rings.geometries())
 
     def to_crs(self, crs: str) -> "Zones":
@@ -112,7 +112,7 @@ class Zones:
             raise InputError(finding("E-CRS-02", self.name))
         if same_crs(self.crs, crs):
             return replace(self, crs=crs)
-        rings = Rings.of(self.geometries).densified(_longest_edge(self.crs))
+        rings = Rings.of(self.geometries).densified(longest_edge(self.crs))
         transformer = Transformer.from_crs(horizontal_crs(self.crs), horizontal_crs(crs), always_xy=True)
         try:
             x, y = transformer.transform(rings.xy[:, 0], rings.xy[:, 1], errcheck=True)
@@ -142,8 +142,8 @@ class Rings:
     @classmethod
     def of(cls, geometries: Sequence[BaseGeometry]) -> "Rings":
         """The rings of Polygons and MultiPolygons, exteriors counter-clockwise, without heights."""
-        many = [shapely.orient_polygons(_multi(geometry), exterior_cw=False) for geometry in geometries]
-        if not many:
+        many = shapely.orient_polygons(_multi(np.array(list(geometries), dtype=object)), exterior_cw=False)
+        if not len(many):
             nothing = np.zeros(1, dtype=np.int64)
             return cls(xy=np.empty((0, 2)), ring_starts=nothing, part_starts=nothing, zone_starts=nothing)
         _, xy, offsets = shapely.to_ragged_array(many, include_z=False)
@@ -273,7 +273,7 @@ def check_extent(zones: Zones, where: object, usable: Sequence[int] | None = Non
     if _plausible(crs, box):
         return []
     id = "E-CRS-03" if _plausible(crs, box[[1, 0, 3, 2]]) else "E-CRS-04"
-    return [finding(id, where, extent=_box_text(box), crs=crs.name)]
+    return [finding(id, where, extent=box_text(box), crs=crs.name)]
 
 
 def _check_degrees(zones: Zones, where: object, usable: Sequence[int]) -> list[Finding]:
@@ -283,7 +283,7 @@ def _check_degrees(zones: Zones, where: object, usable: Sequence[int]) -> list[F
         return []
     box = shapely.total_bounds([zones.geometries[i] for i in usable])
     degrees = bool((np.abs(box) <= np.array([180, 90, 180, 90])).all())
-    return [finding("E-CRS-04", where, extent=_box_text(box), crs=crs.name)] if degrees else []
+    return [finding("E-CRS-04", where, extent=box_text(box), crs=crs.name)] if degrees else []
 
 
 def _plausible(crs: Any, box: Floats) -> bool:
@@ -429,7 +429,8 @@ def _crs_of(features: "geopandas.GeoDataFrame", asked: str | None, where: object
     return [], wanted
 
 
-def _longest_edge(crs: str) -> float:
+def longest_edge(crs: str) -> float:
+    """The longest edge that stays straight when it is taken to another CRS [CRS unit]: 1 km or 0.01 degree."""
     system = horizontal_crs(crs)
     unit = float(system.axis_info[0].unit_conversion_factor)
     return float(np.radians(LONGEST_EDGE_DEGREES)) / unit if system.is_geographic else LONGEST_EDGE_M / unit
@@ -440,8 +441,12 @@ def _geographic(crs: str) -> str:
     return crs if system.is_geographic else crs_text(geodetic_crs(system))
 
 
-def _multi(geometry: BaseGeometry) -> MultiPolygon:
-    return geometry if isinstance(geometry, MultiPolygon) else MultiPolygon([geometry])
+def _multi(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Polygons as MultiPolygons of one part."""
+    single = shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON
+    geometries[single] = shapely.multipolygons(geometries[single][:, np.newaxis])
+    geometries[single & shapely.is_empty(geometries)] = MultiPolygon()
+    return geometries
 
 
 def _reason(text: str) -> dict[str, str]:
@@ -451,10 +456,11 @@ def _reason(text: str) -> dict[str, str]:
 
 
 def _extent(geometries: Sequence[BaseGeometry]) -> str:
-    return _box_text(shapely.total_bounds(list(geometries)))
+    return box_text(shapely.total_bounds(list(geometries)))
 
 
-def _box_text(box: Floats) -> str:
+def box_text(box: Floats) -> str:
+    """A box (left, bottom, right, top) for a message."""
     return f"x {box[0]:.6g} .. {box[2]:.6g}, y {box[1]:.6g} .. {box[3]:.6g}"
 
 
@@ -462,4 +468,4 @@ def _plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-__all__ = ["Rings", "Zones", "check_extent", "check_zones", "geodesic_area_ha", "read_zones"]
+__all__ = ["Rings", "Zones", "box_text", "check_extent", "check_zones", "geodesic_area_ha", "longest_edge", "read_zones"]

@@ -19,10 +19,12 @@ from aoi.findings import InputError, finding, stop_on_errors
 from aoi.grids import Grid
 from aoi.table import replace_file
 from sinks.checking import hash_inputs
+from sinks.config import ANNUAL_LAYERS, LAND_COVER, LayerSection
 from sinks.layers.aligned_file import AlignedFile, EncodedTile
 from sinks.layers.encoding import Encoding, encoding_of
 from sinks.layers.layer import Layer, RasterFile, Stack
 from sinks.layers.raster import SOURCES_TAG, read_header
+from sinks.layers.vector import is_vector
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.provenance import HashMemory, code_hash, content_hash, log, read_json, versions, write_json
 from sinks.setup import Setup
@@ -33,10 +35,10 @@ RECORD = "aligned.json"
 JOURNAL = ".aligned.json"
 """What is finished so far; the record of it all is written at the end."""
 CODE = ("sinks/layers/layer.py", "sinks/layers/encoding.py", "sinks/layers/aligned_file.py", "aoi/grids.py")
-NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling")
+NOT_ALIGNED = ("file", "scale", "offset", "nodata", "crs", "resampling", "preset", "band", "stac", "collection", "asset", "datetime", "query")
 """Keys of a layer that the aligned files say themselves."""
-NOT_CARRIED = ("retrieval", "predictors")
-"""Sections that say how a layer is made: the run of the aligned files has it made already."""
+NOT_CARRIED = ("retrieval", "predictors", "network")
+"""Sections that say how a layer is made or where it comes from: the run of the aligned files has it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Preparation:
         encoding = encoding_of(layer, files, [headers[file.label].header.dtype for file in files], self._largest_code(layer), self.as_float)
         parts = [layer.name, *([] if year is None else [str(year)]), *([] if member is None else [str(member + 1)])]
         sources = tuple({"file": file.label, "sha256": self.hashes[file.label], "bytes": headers[file.label].path.stat().st_size} for file in files)
-        read = [[self.hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in files]
+        read = [[self.hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs, file.band] for file in files]
         valid = layer.valid if layer.valid_declared else None
         made_from = {
             "code": code_hash(*CODE), "grid": asdict(replace(self.setup.grid, cell_area="true")), "tiles": self.tiles, "files": read,
@@ -158,6 +160,8 @@ def how_of(layer: Layer, files: Sequence[RasterFile]) -> str:
 
 def align(setup: Setup, engine: Engine, as_float: bool = False, watch: Callable[[Preparation], Progress | None] = lambda _: None) -> Preparation:
     """Make every aligned file of a run in the folder ``setup.out``, then the run file and the record.
+
+    Survey polygons know no grid: their files are named in the run file where they lie.
 
     Parameters
     ----------
@@ -283,11 +287,13 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     config = setup.config.model_dump(mode="json", exclude_unset=True)
     place = _Placed(setup)
     config["run"] = {**config["run"], "output": "out", "roots": place.roots()}
-    config.pop("grid", None)
-    if setup.config.grid.cell_area != "true":
-        config["grid"] = {"cell_area": setup.config.grid.cell_area}
-    crs = {} if _grid_of(work) == replace(setup.grid, cell_area="true") else {"crs": setup.grid.crs}
-    config["layers"] = {name: {**_layer_keys(work, name, place), **crs} for name in setup.config.layers}
+    config["grid"] = _grid_keys(work)
+    if not config["grid"]:
+        config.pop("grid")
+    same = not work.targets or _grid_of(work) == replace(setup.grid, cell_area="true")
+    crs = {} if same else {"crs": setup.grid.crs}
+    aligned = {target.layer.name for target in work.targets} - set(ANNUAL_LAYERS)
+    config["layers"] = {name: {**_layer_keys(work, name, place), **(crs if name in aligned else {})} for name in setup.config.layers}
     for name in NOT_CARRIED:
         config.pop(name, None)
     for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions", "control_areas", "events"):
@@ -303,9 +309,23 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     return config
 
 
+def _grid_keys(work: Preparation) -> dict[str, Any]:
+    """The section of the grid: the aligned land cover tells it; where that comes from polygons another aligned layer, else it stays declared."""
+    setup = work.setup
+    given = setup.config.grid.model_dump(mode="json", exclude_unset=True)
+    keys = {"cell_area": given["cell_area"]} if given.get("cell_area", "true") != "true" else {}
+    if not any(source.layer == LAND_COVER for source in setup.vectors):
+        return keys
+    if work.targets:
+        return {"like": work.targets[0].layer.name, **keys}
+    return {name: value for name, value in given.items() if name in ("crs", "resolution")} | keys
+
+
 def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any]:
     """The section of a layer: what its numbers mean, and its aligned files."""
     section = work.setup.config.layers[name]
+    if name in ANNUAL_LAYERS:
+        return _as_given(section, place)
     declared = set(type(section).model_fields) - set(NOT_ALIGNED)
     keys = {key: value for key, value in section.model_dump(mode="json", exclude_unset=True).items() if key in declared and value is not None}
     if keys.get("legend", "").lower().endswith(".csv"):
@@ -316,7 +336,19 @@ def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any
         if layer == name:
             names = [target.name for target in targets]
             keys["file" if year is None else str(year)] = names if len(names) > 1 else names[0]
+    for year, texts in section.files.items():
+        polygons = [place.of(text) for text in texts if is_vector(Path(text))]
+        if polygons:
+            keys["file" if year is None else str(year)] = polygons if len(polygons) > 1 else polygons[0]
+            keys.update({"crs": section.crs} if section.crs is not None else {})
     return keys
+
+
+def _as_given(section: LayerSection, place: "_Placed") -> dict[str, Any]:
+    """The section of an annual layer, which is not aligned: its own files, as the folder of the aligned files sees them."""
+    keys = section.model_dump(mode="json", exclude_unset=True)
+    years = {str(year): [place.of(text) for text in texts] for year, texts in section.files.items()}
+    return {**keys, **{year: texts[0] if len(texts) == 1 else texts for year, texts in years.items()}}
 
 
 def _grid_of(work: Preparation) -> Grid:

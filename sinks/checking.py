@@ -10,18 +10,19 @@ import pandas as pd
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
-from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE
+from sinks.config import AGE_CLASS, BURNED_AREA, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE
 from sinks.layers.ages import BEYOND, OLDEST
 from sinks.layers.cohorts import STRANGE
-from sinks.layers.inputs import shared_by_years
+from sinks.layers.inputs import Source, shared_by_years
 from sinks.layers.layer import RasterFile
 from sinks.layers.raster import Header
 from sinks.layers.windows import Engine, Progress, map_windows
 from sinks.legends.legend import land_classes
 from sinks.provenance import HashMemory
 from sinks.setup import Setup, carbon_per_unit, mapped_ecosystems
+from sinks.survey import source_hash, with_pieces
 from sinks.tabulate.activity import combine
-from sinks.tabulate.fast import kernel_sums
+from sinks.tabulate.pieces import tables_of_tile
 from sinks.tabulate.tile import TileSums
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 
@@ -56,16 +57,23 @@ def check_inputs(setup: Setup, *, deep: bool = False, progress: Progress | None 
     Parameters
     ----------
     deep : bool
-        All tiles and all hashes instead of a sample.
+        All tiles and all hashes instead of a sample. A run with survey polygons has
+        no sample: their pieces are made whole or not at all.
     """
-    found = hash_inputs(setup)[1] if deep else []
+    found: list[Finding] = []
+    if setup.stack.vectors and not deep:
+        return found
+    if deep:
+        hashes, found = hash_inputs(setup)
+        setup, more = with_pieces(setup, hashes, progress)
+        found += more
     coverage = setup.coverage()
     touched = [(tile.row, tile.col) for tile in coverage.tiles()]
     step = 1 if deep else max(1, len(touched) // SAMPLE_TILES)
     sample = _Sample(frozenset(touched[::step]))
     unusable: list[Finding] = []
     try:
-        map_windows(setup.stack, coverage, partial(kernel_sums, plan=setup.plan), sample, engine=Engine(), salvage=True, progress=progress)
+        map_windows(setup.stack, coverage, partial(tables_of_tile, plan=setup.plan), sample, engine=Engine(), salvage=True, progress=progress)
     except InputError as error:
         unusable = error.findings
     activity = combine([sample.sums[key] for key in sorted(sample.sums)], setup.plan, coverage.codes)
@@ -112,24 +120,37 @@ def _layout(header: Header, file: RasterFile, grid: Grid, resampling: str) -> li
 
 
 def hash_inputs(setup: Setup, progress: Progress | None = None) -> tuple[dict[str, str], list[Finding]]:
-    """SHA-256 of every raster by label; two years of a layer with equal files are an error, with some equal files a warning."""
+    """SHA-256 of every raster and file of polygons by label; two years of a layer with equal files are an error, with some a warning.
+
+    Two years without fires may be equal.
+    """
     memory = HashMemory(setup.out / ".hashes.json")
     hashes: dict[str, str] = {}
-    for number, source in enumerate(setup.sources):
+    for number, source in enumerate(setup.inputs):
         try:
-            hashes[source.label] = memory.sha256(source.label, source.path)
+            hashes[source.label] = source_hash(memory, source)
         except OSError as error:
             raise InputError(finding("E-FILE-02", source.label, reason=error.strerror or type(error).__name__)) from error
+        if isinstance(source, Source) and source.sha256 and hashes[source.label] != source.sha256:
+            raise InputError(finding("E-NET-09", source.label))
         if progress is not None:
-            progress(number + 1, len(setup.sources))
+            progress(number + 1, len(setup.inputs))
     memory.keep()
-    return hashes, [one for layer in setup.stack.layers for one in _equal_years(setup, layer.name, hashes)]
+    annual = [layer for layer in (setup.annual.layers if setup.annual is not None else ()) if layer.name != BURNED_AREA]
+    return hashes, [one for layer in (*setup.stack.layers, *annual) for one in _equal_years(setup, layer.name, hashes)]
+
+
+def ready(setup: Setup) -> Setup:
+    """The run with the pieces of its survey polygons made: what a pass over them needs; raises `InputError` with all that is wrong with them."""
+    return with_pieces(setup, hash_inputs(setup)[0])[0] if setup.vectors else setup
 
 
 def _equal_years(setup: Setup, layer: str, hashes: Mapping[str, str]) -> list[Finding]:
     """Files of a layer that are copies of another year's."""
     found = []
-    for first, last, shared, alike in shared_by_years(setup.sources, layer, hashes):
+    contents = {source.label: f"{hashes[source.label]}#{source.band}" for source in setup.sources}
+    contents |= {source.label: hashes[source.label] for source in setup.vectors}
+    for first, last, shared, alike in shared_by_years(setup.inputs, layer, contents):
         copies = [f"{one} = {other}" for one, other in shared if one != other]
         if copies:
             found.append(finding("E-YEAR-02" if alike else "W-YEAR-03", f"layers.{layer}", file=", ".join(copies), years=f"{first}, {last}"))

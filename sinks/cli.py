@@ -18,6 +18,7 @@ from sinks.errors import EXIT_FINDINGS, EXIT_UNFINISHED, Unfinished
 VERBS = {
     "demo": "sinks.commands.demo",
     "check": "sinks.commands.check",
+    "fetch": "sinks.commands.fetch",
     "align": "sinks.commands.align",
     "template": "sinks.commands.template",
     "run": "sinks.commands.run",

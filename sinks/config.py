@@ -6,7 +6,7 @@ they are resolved, and refused outside the allowed folders, when they are opened
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from aoi.findings import Finding, InputError, finding
 from aoi.settings import Section, finding_of, parse_toml
 from aoi.table import decode
+from sinks.presets import with_presets
 from sinks.tables import POOLS, STRATUM_NAMES
+from sinks.units import DENSITY_UNITS
 
 Year = Annotated[int, Field(ge=1900, le=2200)]
 Text = Annotated[str, Field(min_length=1)]
@@ -44,8 +46,24 @@ COHORT_YEAR, COHORT_FROM, AGE_CLASS = "cohort_year", "cohort_from", "age_class"
 """Layers that are strata of the same name without more words."""
 STAND_AGE = "stand_age"
 NDVI = "ndvi"
-VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI, "burned_area")
+VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI)
 DENSITY_LAYERS = POOLS
+VECTOR_SUFFIXES = (".fgb", ".gdb", ".geojson", ".gpkg", ".json", ".shp")
+"""How files of polygons are called."""
+POLYGON_KEYS = ("layer", "field", "fields", "ignore", "per", "area_field", "area_unit")
+"""Keys of a layer that only files of polygons understand."""
+RASTER_KEYS = ("scale", "offset", "nodata", "resampling")
+"""Keys of a layer that only rasters understand."""
+BURNED_AREA, NPP, GPP, GREENNESS, PRECIPITATION, TEMPERATURE = "burned_area", "npp", "gpp", "greenness", "precipitation", "temperature"
+ENCODINGS: Mapping[str, tuple[str, ...]] = {
+    BURNED_AREA: ("mcd64a1", "fraction", "binary"), NPP: ("annual",), GPP: ("annual",), GREENNESS: ("annual",),
+    PRECIPITATION: ("annual", "monthly"), TEMPERATURE: ("annual", "monthly"),
+}  # fmt: skip
+"""Annual layers, read in a pass of their own for any years, and how the files of a year may stand for it (DECISIONS 140)."""
+ANNUAL_LAYERS = tuple(ENCODINGS)
+SEVERAL = ("mcd64a1", "monthly")
+"""Encodings with several files a year, each for a part of it."""
+CLIMATE_UNITS = {PRECIPITATION: "mm", TEMPERATURE: "degC"}
 
 
 class Run(Section):
@@ -121,8 +139,46 @@ class GridSection(Section):
         return self
 
 
+Host = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")]
+"""A host name in small letters or an address, with a port where it is not that of its scheme."""
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+YearKey = Annotated[str, Field(pattern="^[0-9]{4}$")]
+BandNumber = Annotated[int, Field(ge=1)]
+YEAR_FIELD = "{year}"
+"""What stands for the year in a datetime."""
+
+
+class NetworkSection(Section):
+    """Which hosts may be asked, where what comes is kept, and which environment variables hold secrets.
+
+    Parameters
+    ----------
+    tokens, authorization : mapping
+        Host -> name of a variable; its text is added to the query of every address of the
+        host, or sent as the header ``Authorization``. Secrets stand in no file.
+    sign : mapping
+        Host of assets -> address of a service that signs links, the link being added to its end.
+    most_gb : float
+        The most that one fetch may bring [10^9 bytes].
+    """
+
+    hosts: tuple[Host, ...] = ()
+    cache: Text = ".sinks-cache"
+    tokens: dict[Host, Variable] = Field(default_factory=dict)
+    authorization: dict[Host, Variable] = Field(default_factory=dict)
+    sign: dict[Host, Text] = Field(default_factory=dict)
+    most_gb: float = Field(default=50.0, gt=0)
+
+
 class LayerSection(BaseModel):
-    """One layer: its files by year, what its numbers mean, how they reach the grid."""
+    """One layer: its files by year or its items in a catalogue, what its numbers mean, how they reach the grid.
+
+    Keys from ``layer`` to ``area_unit`` belong to files of polygons: the layer in the
+    file, the attribute column (one, or by year), the encoding of texts, attribute
+    values that are no data, what a number is of (a hectare, or the whole polygon),
+    and the column of official areas with its unit. ``biomass`` says how growing stock
+    becomes biomass.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
@@ -142,7 +198,33 @@ class LayerSection(BaseModel):
     members: Text | None = None
     valid: tuple[float, float] | None = None
     depth_cm: int | None = Field(default=None, gt=0)
+    layer: Text | None = None
+    field: Text | None = None
+    fields: dict[YearKey, Text] | None = None
+    ignore: tuple[Text | int | float, ...] = ()
+    per: Literal["ha", "polygon"] = "ha"
+    area_field: Text | None = None
+    area_unit: Literal["m2", "ha", "mu"] | None = None
+    biomass: Literal["bcef", "equation"] | None = None
     ecosystems: tuple[Literal["forest", "grassland", "wetland", "other"], ...] | None = None
+    encoding: Text | None = None
+    preset: Text | None = None
+    stac: Text | None = None
+    collection: Text | None = None
+    asset: Text | None = None
+    band: BandNumber | dict[YearKey, BandNumber] | None = None
+    datetime: Text | dict[YearKey, Text] | None = None
+    query: dict[Text, Any] | None = None
+
+    @model_validator(mode="after")
+    def _of_a_catalogue(self) -> "LayerSection":
+        if self.stac is None and any(one is not None for one in (self.collection, self.asset, self.datetime, self.query)):
+            raise ValueError("stac_missing")
+        if self.stac is not None and self.asset is None:
+            raise ValueError("stac_asset")
+        if self.undated and isinstance(self.band, dict):
+            raise ValueError("band_undated:band")
+        return self
 
     @model_validator(mode="after")
     def _years_or_file(self) -> "LayerSection":
@@ -154,21 +236,63 @@ class LayerSection(BaseModel):
                 raise ValueError(f"year_value:{key}")
         if self.scale == 0:
             raise ValueError("scale_zero:scale")
-        if bool(self.model_extra) == (self.file is not None):
+        if [bool(self.model_extra), self.file is not None, self.stac is not None].count(True) != 1:
             raise ValueError("layer_years_or_file")
         if self.valid is not None and self.valid[0] > self.valid[1]:
             raise ValueError("valid_order")
+        if (self.area_field is None) != (self.area_unit is None) or (self.per == "polygon" and self.area_field is None):
+            raise ValueError("area_field_and_unit")
         return self
 
     @property
+    def of_polygons(self) -> bool:
+        """Does a date of the layer come from survey polygons?"""
+        return any(text.lower().endswith(VECTOR_SUFFIXES) for texts in self.files.values() for text in texts)
+
+    def field_of(self, year: int | None) -> str | None:
+        """The attribute column of a date, where the layer is one of polygons."""
+        return (self.fields or {}).get(str(year), self.field)
+
+    @property
+    def undated(self) -> bool:
+        """Whether the layer is the same at every date."""
+        return self.file is not None or (isinstance(self.datetime, str) and YEAR_FIELD not in self.datetime)
+
+    def lacks(self, dates: Sequence[int]) -> list[int]:
+        """The dates for which the layer names neither files nor items."""
+        without_band = [year for year in dates if isinstance(self.band, dict) and str(year) not in self.band]
+        if self.undated or (self.stac is not None and not isinstance(self.datetime, dict)):
+            return without_band
+        return sorted({year for year in dates if year not in self.years} | set(without_band))
+
+    def band_of(self, year: int | None) -> int | None:
+        """The band that holds a date; None where nothing is said."""
+        return self.band.get(str(year)) if isinstance(self.band, dict) else self.band
+
+    @property
+    def years(self) -> list[int]:
+        """The years that the layer names one by one."""
+        return sorted(int(key) for key in (self.datetime if isinstance(self.datetime, dict) else self.model_extra or {}))
+
+    def times(self, dates: Sequence[int]) -> dict[int | None, str]:
+        """Year -> the datetime of its items in a catalogue; the calendar year where nothing is said, None for a layer that is the same at every date."""
+        if isinstance(self.datetime, dict):
+            return {year: self.datetime[str(year)] for year in dates if str(year) in self.datetime}
+        if self.undated:
+            return {None: str(self.datetime)}
+        return {year: (self.datetime or YEAR_FIELD).replace(YEAR_FIELD, str(year)) for year in dates}
+
+    @property
     def files(self) -> dict[int | None, tuple[str, ...]]:
-        """Year -> the paths or globs as written; None for a layer that is the same at every date."""
+        """Year -> the paths or globs as written; None for a layer that is the same at every date; none for one of a catalogue."""
+        if self.stac is not None:
+            return {}
         if self.file is not None:
             return {None: _listed(self.file)}
         return {int(key): _listed(value) for key, value in sorted((self.model_extra or {}).items())}
 
 
-DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias")
+DESCRIBED = ("unit", "basis", "resampling", "valid", "depth_cm", "change", "ecosystems", "preset", "epoch_bias", "encoding")
 """Keys of a layer that say what its numbers mean, and name no file."""
 
 
@@ -447,6 +571,7 @@ class Config(Section):
     plots: PlotSection | None = None
     retrieval: RetrievalSection | None = None
     predictors: dict[str, LayerSection] = Field(default_factory=dict)
+    network: NetworkSection = NetworkSection()
     ledger: LedgerSection | None = None
     emissions: FileSection | None = None
     control_areas: ControlSection | None = None
@@ -461,7 +586,7 @@ class Config(Section):
     def history(self) -> tuple[int, ...]:
         """Years of land cover that are no dates of the run and tell when land changed: those before its last date, in order."""
         layer = self.layers.get(LAND_COVER)
-        usable = layer is not None and layer.legend is not None and layer.change != "stocks_only"
+        usable = layer is not None and layer.legend is not None and layer.change != "stocks_only" and not layer.of_polygons
         if layer is None or not usable or not self.cohorts.use or COHORT_YEAR in self.strata:
             return ()
         return tuple(year for year in layer.files if year is not None and year < self.run.dates[-1] and year not in self.run.dates)
@@ -486,9 +611,9 @@ def read_config(path: Path) -> tuple[Config, list[Finding]]:
         layers without unit, basis, legend or the years of the run.
     """
     text, encoding = decode(path, path.name)
-    config = parse_config(parse_toml(text, path.name), path.name)
-    notes = [] if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding)]
-    return config, notes
+    raw, notes = with_presets(parse_toml(text, path.name), path.name)
+    config = parse_config(raw, path.name)
+    return config, notes if encoding.startswith("utf-8") else [finding("N-CONF-01", path.name, encoding=encoding), *notes]
 
 
 def read_policy(path: Path, where: str) -> PolicySection:
@@ -527,11 +652,14 @@ _RULES = {
     "grid_crs_and_resolution": "E-CONF-09",
     "layer_years_or_file": "E-CONF-10",
     "valid_order": "E-CONF-11",
+    "area_field_and_unit": "E-TUBAN-01",
     "fixed_needs_percentage": "E-CONF-16",
     "assessed_not_ascending": "E-CONF-19",
     "closed_not_assessed": "E-CONF-17",
     "closed_out_of_order": "E-CONF-18",
     "ages_not_ascending": "E-AGE-12",
+    "stac_missing": "E-STAC-11",
+    "stac_asset": "E-STAC-12",
 }
 
 
@@ -540,25 +668,32 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
     classes = config.class_layers
     if LAND_COVER not in config.layers:
         found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
-    used = {LAND_COVER, STAND_AGE, *VALUE_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
+    used = {LAND_COVER, STAND_AGE, *VALUE_LAYERS, *ANNUAL_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
     used |= {config.plots.layer} if config.plots is not None else set()
     for name, layer in config.layers.items():
         place = f"{where}: layers.{name}"
+        if name in ANNUAL_LAYERS:
+            found += _check_annual(name, layer, place)
+            continue
+        if layer.encoding is not None and not layer.of_polygons:
+            found.append(finding("E-ANNUAL-02", f"{place}.encoding", encoding=layer.encoding, known="-"))
         if name not in used:
             found.append(finding("E-CONF-13", place, name=name, known=", ".join(sorted(used))))
         if name in DENSITY_LAYERS and (layer.unit is None or layer.basis is None):
             found.append(finding("E-UNIT-01", place, unit=layer.unit or "-", basis=layer.basis or "-"))
         if name == "growing_stock_volume" and layer.unit is None:
             found.append(finding("E-UNIT-01", place, unit="-", basis="-"))
+        if layer.biomass is not None and name != "growing_stock_volume":
+            found.append(finding("E-TUBAN-20", f"{place}.biomass"))
         if name == "soil_organic_carbon" and layer.depth_cm is None:
             found.append(finding("E-UNIT-02", place))
         if layer.files_mean and name in classes:
             found.append(finding("E-CONF-15", f"{place}.files_mean"))
         if layer.se is not None and layer.se not in config.layers:
             found.append(finding("E-CONF-14", f"{place}.se", name=layer.se, known=", ".join(sorted(config.layers))))
-        missing = [year for year in config.run.dates if None not in layer.files and year not in layer.files]
+        missing = layer.lacks(config.run.dates)
         if missing:
-            found.append(finding("E-YEAR-01", place, missing=", ".join(map(str, missing)), years=", ".join(str(year) for year in layer.files)))
+            found.append(finding("E-YEAR-01", place, missing=", ".join(map(str, missing)), years=", ".join(map(str, layer.years))))
     land_cover = config.layers.get(LAND_COVER)
     if land_cover is not None and land_cover.legend is None and config.densities is None:
         found.append(finding("E-LEGEND-10", f"{where}: layers.{LAND_COVER}"))
@@ -579,12 +714,37 @@ def _check_history(config: Config, where: str) -> list[Finding]:
         found.append(finding("E-COHORT-01", f"{where}: layers", given=given, missing=missing))
     if COHORT_YEAR in config.strata and config.cohorts.history_from is None:
         found.append(finding("E-COHORT-02", f"{where}: cohorts.history_from"))
+    for name in (STAND_AGE, config.strata.get(COHORT_YEAR, "")):
+        if name in config.layers and config.layers[name].of_polygons:
+            found.append(finding("E-COHORT-04", f"{where}: layers.{name}"))
     layers = [name for name in (STAND_AGE, config.strata.get(AGE_CLASS, AGE_CLASS)) if name in config.layers]
     if len(layers) > 1:
         found.append(finding("E-AGE-01", f"{where}: layers", layers=", ".join(layers)))
     for name in layers:
         if config.layers[name].file is not None and config.ages is None:
             found.append(finding("E-AGE-02", f"{where}: ages.year", layer=name))
+    return found
+
+
+_NOT_ANNUAL = ("file", "files_mean", "legend", "change", "se", "epoch_bias", "members", "depth_cm", "ecosystems")
+"""Keys of a layer that an annual layer does not have."""
+
+
+def _check_annual(name: str, layer: LayerSection, place: str) -> list[Finding]:
+    """Keys, encoding and unit of a layer with values for any years."""
+    found = []
+    keys = [key for key in _NOT_ANNUAL if getattr(layer, key)]
+    if keys:
+        found.append(finding("E-ANNUAL-01", place, keys=", ".join(keys)))
+    if layer.stac is not None and not isinstance(layer.datetime, dict):
+        found.append(finding("E-ANNUAL-06", f"{place}.datetime", datetime=layer.datetime or "-"))
+    known = ENCODINGS[name]
+    if layer.encoding not in (known if name == BURNED_AREA else (None, *known)):
+        found.append(finding("E-ANNUAL-02", f"{place}.encoding", encoding=layer.encoding or "-", known=", ".join(known)))
+    if name in CLIMATE_UNITS and layer.unit != CLIMATE_UNITS[name]:
+        found.append(finding("E-ANNUAL-03", f"{place}.unit", unit=layer.unit or "-", known=CLIMATE_UNITS[name]))
+    if name == NPP and (layer.unit not in DENSITY_UNITS or layer.basis != "carbon"):
+        found.append(finding("E-NEP-01", place, unit=layer.unit or "-", basis=layer.basis or "-", known=", ".join(DENSITY_UNITS)))
     return found
 
 

@@ -15,7 +15,9 @@ from aoi.findings import InputError, finding
 from aoi.texts import text
 from sinks import tables
 from sinks.accounting.cohorts import age_since, seen_between, stand_ages
+from sinks.accounting.fire import FIRE
 from sinks.accounting.inventory import SOIL, Result
+from sinks.accounting.nep import APPROACH as NEP
 from sinks.accounting.removals import LEAF, removal_parts
 from sinks.accounting.soil_cohorts import SoilRate
 from sinks.accounting.terms import Batch, Terms, with_nan_column
@@ -132,6 +134,10 @@ class _Work:
 
     def _part(self, entry: pd.Series, value: float) -> Part:
         """One piece of land: what it is, its value, the terms behind it."""
+        if entry["component"] == FIRE:
+            return self._fire_part(entry, value)
+        if entry["approach"] == NEP:
+            return self._nep_part(entry, value)
         if entry["event"] >= 0:
             return self._event_part(entry, value)
         if entry["group"] >= 0:
@@ -141,6 +147,28 @@ class _Work:
         if entry["past"] >= 0:
             return self._past_part(entry, value)
         return Part(text("explain.later"), value)
+
+    def _fire_part(self, entry: pd.Series, value: float) -> Part:
+        """The fire of a year on one kind of land."""
+        fires = self.inventory.prepared.fires
+        assert fires is not None
+        land = fires.frame.iloc[entry["group"]]
+        years = int(entry["year"] - entry["year_from"])
+        title = text(
+            "explain.fire", year=land["fire_year"], land=f"{land['land_class']} ({land['class']}, {land['year']})", stratum=_strata(land, ""),
+            area=f"{land['area_ha']:.3f}",
+        )  # fmt: skip
+        return Part(title, value, self._terms(fires.terms[entry["pool"], entry["gas"]], entry["group"]), note=text("explain.fire_mean", years=years))
+
+    def _nep_part(self, entry: pd.Series, value: float) -> Part:
+        """Production less respiration of a year on one kind of land."""
+        production = self.inventory.prepared.production
+        assert production is not None
+        land = production.frame.iloc[entry["group"]]
+        title = text("explain.land", class_=land["class"], stratum=_strata(land, ""), area=f"{land['area_ha']:.3f}")
+        terms = [term for one in (production.npp, production.respired) for term in self._terms(one, entry["group"])]
+        curve = ", ".join(f"{one['id']} = {one['value']:g}" for one in map(self._factor, production.curve.tolist()))
+        return Part(title, value, terms, note=text("explain.nep", curve=curve))
 
     def _event_part(self, entry: pd.Series, value: float) -> Part:
         """A statistic: what it says, where it comes from, and the terms of its land."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aoi.findings import Finding, InputError, finding
 from sinks.accounting.growth import AGED
-from sinks.accounting.history import History
+from sinks.accounting.history import AGE_RANGE, History
 from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE, Config
 from sinks.factors.table import FactorTable
 from sinks.layers.ages import AgeRule
@@ -103,6 +103,12 @@ def named_ages(limits: pd.DataFrame, where: str) -> tuple[dict[int, str], list[F
     held = (limits["age_to"].isna() | (limits["age_to"] > limits["age_from"])).to_numpy(dtype=bool)
     wrong = [names[int(code)] for code in limits["code"][~held]]
     return names, [finding("E-AGE-03", where, values=", ".join(wrong))] if wrong else []
+
+
+def check_age_names(names: Mapping[int, str], where: str) -> list[Finding]:
+    """Names of age groups in survey polygons that are no ranges of years."""
+    wrong = sorted({value for value in names.values() if not AGE_RANGE.fullmatch(value)})
+    return [finding("E-AGE-03", where, values=", ".join(wrong))] if wrong else []
 
 
 def check_history(config: Config) -> list[Finding]:

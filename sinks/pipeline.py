@@ -28,22 +28,30 @@ from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
 from sinks.accounting.cohorts import cohort_table
 from sinks.accounting.control_areas import Raking, check_factors, on_raked_land, rake, raked
+from sinks.accounting.fire import fires_of
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
 from sinks.accounting.land_use import land_use
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.monte_carlo import MonteCarlo
+from sinks.accounting.nep import nep_table, production_of
 from sinks.accounting.outcome import Account
 from sinks.accounting.pools import methods_of
 from sinks.accounting.rows import PAIR_KEY, YEAR_KEY, PairCells, Reading, YearCells, group_of, pair_cells, year_cells
-from sinks.accounting.sources_of_error import Evidence, assess
+from sinks.accounting.sources_of_error import Assessed, Evidence, assess
 from sinks.accounting.summary import groups_of_zones
+from sinks.accounting.terms import with_nan_column
+from sinks.accounting.weather import Weather
 from sinks.accounting.with_intervals import tables_with_intervals
+from sinks.annual import AnnualPlan, stack_of
+from sinks.annual_checks import check_years_inputs, findings_of_years, missing_in_years
 from sinks.checking import check_activity, check_inputs, hash_inputs
-from sinks.config import DESCRIBED, LAND_COVER, LayerSection, PolicySection
+from sinks.config import DESCRIBED, LAND_COVER, NPP, LayerSection, PolicySection
 from sinks.ecosystems.method import Knowledge, ValueUnit
 from sinks.evidence import Raker, evidence_of, settings_of
 from sinks.factors.table import FACTORS, FactorTable
+from sinks.layers.annual import years_of
 from sinks.layers.inputs import ancestors
+from sinks.layers.layer import Stack
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
 from sinks.past import past_of_settings, past_settings
@@ -52,13 +60,21 @@ from sinks.report.land import MapRequest
 from sinks.report.maps import CellType, MapPlan, MapStore, MapTile, TileMaps, maps_of_run, plan_map, write_map
 from sinks.report.styles import write_style
 from sinks.report.words import summary_words
+from sinks.report.year_words import FRAMES
 from sinks.setup import Setup, densities_by_pool, mapped_ecosystems, value_units, zone_rows
+from sinks.survey import area_findings, set_key, source_bytes, source_hash, vector_areas, with_pieces
 from sinks.tabulate.activity import Activity, combine
-from sinks.tabulate.fast import kernel_sums
+from sinks.tabulate.annual import AnnualWork, combine_annual
 from sinks.tabulate.partials import PartialStore
+from sinks.tabulate.pieces import tables_of_tile
 from sinks.tabulate.tile import Plan, TileSums
+from sinks.units import to_tonnes_per_hectare
 
-CODE_OF_PASS = ("sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/cohorts.py", "sinks/layers/ages.py", "aoi/coverage.py", "aoi/grids.py")
+CODE_OF_PASS = (
+    "sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/cohorts.py", "sinks/layers/ages.py", "sinks/layers/joint.py",
+    "sinks/layers/polygons.py", "aoi/coverage.py", "aoi/grids.py",
+)  # fmt: skip
+CODE_OF_YEARS = (*CODE_OF_PASS, "sinks/layers/annual.py", "sinks/annual.py", "sinks/equations/respiration.py")
 CODE_OF_ACCOUNTING = (
     "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
     "sinks/pipeline.py", "sinks/past.py",
@@ -92,8 +108,8 @@ SETTINGS = frozenset({"years", "base_year", "seed", "layers", "mapped", "densiti
 """Settings without which a folder is not that of a run."""
 STAGED, STAGED_TABLES = ".inputs", ".tables"
 """Where the inputs of an accounting, and tables, wait until all of them are there: a run that stops leaves those of the last one."""
-STAGE = ".stage.json"
-"""What the staged activity tables were made from."""
+STAGE, ANNUAL_STAGE = ".stage.json", ".annual.json"
+"""What the staged activity tables, and those of the annual layers, were made from."""
 
 
 def look(setup: Setup, progress: Progress | None = None) -> None:
@@ -107,13 +123,24 @@ def look(setup: Setup, progress: Progress | None = None) -> None:
     hashes, found = hash_inputs(setup)
     if errors(found) or not _kept(setup.out, "tabulate", _tables_key(setup, _pass_key(setup, hashes))):
         found += check_inputs(setup, progress=progress)
+    if not errors(found) and not _kept(setup.out, "annual", _years_key(setup, hashes)):
+        found += check_years_inputs(setup)
     stop_on_errors([*setup.findings, *found])
 
 
 def findings_of_run(setup: Setup) -> list[Finding]:
     """Warnings and notes about the inputs of a finished run, from all of its cells."""
     read = [table.read(setup.out / "tables" / f"{table.name}.csv") for table in (tables.ACTIVITY_YEAR, tables.STRATA)]
-    return [*setup.findings, *hash_inputs(setup)[1], *check_activity(setup, *read), *_accepted_areas(setup)]
+    hashes, found = hash_inputs(setup)
+    return [*setup.findings, *found, *check_activity(setup, *read), *_survey_findings(setup, hashes), *_accepted_areas(setup), *findings_of_years(setup)]
+
+
+def _survey_findings(setup: Setup, hashes: Mapping[str, str]) -> list[Finding]:
+    """What is to be known of the survey polygons of a finished run."""
+    if not setup.vectors:
+        return []
+    maps = [finding("N-TUBAN-19", "maps")] if setup.config.maps else []
+    return [*with_pieces(setup, hashes)[1], *area_findings(tables.VECTOR_AREAS.read(setup.out / "tables" / "vector_areas.csv")), *maps]
 
 
 def _accepted_areas(setup: Setup) -> list[Finding]:
@@ -125,6 +152,86 @@ def _accepted_areas(setup: Setup) -> list[Finding]:
 
 
 def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | None = None) -> bool:
+    """The pass over the dates of a run, and after it that over the years of its annual layers.
+
+    Returns whether anything was computed.
+
+    Raises
+    ------
+    InputError
+        Inputs that cannot be used; what was computed before stays on disk.
+    """
+    dated = _tabulate_dates(setup, engine, progress)
+    return _tabulate_years(setup, engine, progress) or dated
+
+
+def _tabulate_years(setup: Setup, engine: Engine | None, progress: Progress | None) -> bool:
+    """The annual layers, a year at a time -> their activity tables, staged until they are settled."""
+    if setup.annual is None:
+        return False
+    hashes, _ = hash_inputs(setup)
+    keys = {plan.year: _year_key(setup, plan, hashes) for plan in setup.annual_plans}
+    strata = tables.STRATA.read(tables_of(setup.out) / "strata.csv")
+    key = _years_key(setup, hashes)
+    if _kept(setup.out, "annual", key):
+        return False
+    coverage = setup.coverage()
+    parts = [_year(setup, plan, keys[plan.year], coverage, strata, hashes, engine, progress) for plan in setup.annual_plans]
+    annual, fire = (pd.concat([part[place] for part in parts], ignore_index=True) for place in range(2))
+    stop_on_errors(missing_in_years(setup, annual))
+    staged = setup.out / STAGED_TABLES
+    write_table(tables.ACTIVITY_ANNUAL, annual, staged)
+    write_table(tables.ACTIVITY_FIRE, fire, staged)
+    write_json(staged / ANNUAL_STAGE, {"key": key, "names": [tables.ACTIVITY_ANNUAL.name, tables.ACTIVITY_FIRE.name]})
+    return True
+
+
+def _year(
+    setup: Setup, plan: AnnualPlan, key: str, coverage: Coverage, strata: pd.DataFrame, hashes: Mapping[str, str], engine: Engine | None,
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """The activity of one year; tiles that were kept before are not read again."""
+    assert setup.annual is not None
+    store = PartialStore(setup.out / "partials", key)
+    changed: list[str] = []
+    try:
+        before = len(store)
+        stack = stack_of(plan, with_pieces(setup, hashes)[0].stack, setup.annual)
+        map_windows(stack, coverage, AnnualWork(plan), store, engine=_of_many_files(engine), closely=False, progress=progress)
+        store.commit()
+        log(setup.out, "tabulated", year=plan.year, tiles=len(store), computed=len(store) - before)
+        frames = combine_annual(store.read(), plan, coverage.codes, strata)
+    finally:
+        changed = _changed_meanwhile(setup, hashes)
+        if changed:
+            store.remove()
+        else:
+            store.close()
+    if changed:
+        raise InputError([finding("E-HASH-01", label) for label in changed])
+    return frames
+
+
+def _of_many_files(engine: Engine | None) -> Engine:
+    """The engine with windows of one tile: a year of months has some forty files, and a window holds all of them."""
+    return replace(engine or Engine(), window_tiles=1)
+
+
+def _years_key(setup: Setup, hashes: Mapping[str, str]) -> str:
+    """The hash of everything that the tables of the annual layers say; their strata are numbered by the tables of the dates."""
+    strata = tables_of(setup.out) / "strata.csv"
+    keys = [_year_key(setup, plan, hashes) for plan in setup.annual_plans]
+    return content_hash([keys, file_sha256(strata) if strata.exists() else ""])
+
+
+def _year_key(setup: Setup, plan: AnnualPlan, hashes: Mapping[str, str]) -> str:
+    """The hash of everything that the sums of a year depend on."""
+    assert setup.annual is not None
+    stack = stack_of(plan, setup.stack, setup.annual)
+    return content_hash({"code": code_hash(*CODE_OF_YEARS), "plan": repr(plan), **_stack_key(setup, stack, hashes)})
+
+
+def _tabulate_dates(setup: Setup, engine: Engine | None, progress: Progress | None) -> bool:
     """The pixel pass: rasters -> activity tables, staged until they are settled, and tiles of the maps that are wanted.
 
     Returns whether anything was computed.
@@ -152,6 +259,7 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
     if activity is None:
         return True
     stop_on_errors(check_activity(setup, activity.year, activity.strata))
+    survey = _survey_rows(setup, hashes, activity.year)
     written = {
         tables.ZONES: zone_rows(setup, coverage),
         tables.ACTIVITY_YEAR: activity.year,
@@ -159,11 +267,21 @@ def tabulate(setup: Setup, engine: Engine | None = None, progress: Progress | No
         tables.STRATA: activity.strata,
         **({tables.ACTIVITY_LATTICE: activity.lattice} if setup.plan.lattice else {}),
         tables.INPUTS: _input_rows(setup, hashes),
+        **survey,
     }
     for table, frame in written.items():
         write_table(table, frame, staged)
     write_json(staged / STAGE, {"key": key, "names": [table.name for table in written]})
     return True
+
+
+def _survey_rows(setup: Setup, hashes: Mapping[str, str], activity: pd.DataFrame) -> dict[Table, pd.DataFrame]:
+    """The table of the polygons' own areas, where there are polygons; raises `InputError` where their official areas cannot be."""
+    if not setup.vectors:
+        return {}
+    frame = vector_areas(with_pieces(setup, hashes)[0], activity)
+    stop_on_errors(area_findings(frame))
+    return {tables.VECTOR_AREAS: frame}
 
 
 def _pass(
@@ -179,6 +297,7 @@ def _pass(
     before = len(kept.sums or ())
     activity = None
     try:
+        setup, _ = with_pieces(setup, hashes)
         function = TileWork(setup.plan if sums_key else None, TileMaps(setup, maps))
         map_windows(setup.stack, coverage, function, kept, engine=engine, closely=False, progress=progress)
         kept.commit()
@@ -209,7 +328,7 @@ class TileWork:
     maps: TileMaps
 
     def __call__(self, block: Block) -> TileResult:
-        return TileResult(None if self.plan is None else kernel_sums(block, self.plan), self.maps(block))
+        return TileResult(None if self.plan is None else tables_of_tile(block, self.plan), self.maps(block))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,69 +421,92 @@ def make_map(
 
 
 def settle_tables(out: Path) -> None:
-    """Put staged tables in place of those of the last run; each is there whole, the old or the new."""
+    """Put staged tables in place of those of the last run; each is there whole, the old or the new, and none of polygons that are no layer any more."""
     staged, settled = out / STAGED_TABLES, out / "tables"
     if not staged.exists():
         return
-    stage = read_json(staged / STAGE)
+    stages = {"tabulate": read_json(staged / STAGE), "annual": read_json(staged / ANNUAL_STAGE)}
     settled.mkdir(exist_ok=True)
     for path in sorted(staged.iterdir()):
-        if path.name != STAGE:
+        if path.name not in (STAGE, ANNUAL_STAGE):
             os.replace(path, settled / path.name)
-    if stage is not None:
-        _record(out, "tabulate", stage["key"], stage["names"])
+    for name, stage in stages.items():
+        if stage is not None:
+            _record(out, name, stage["key"], stage["names"])
+    if stages["tabulate"] is not None and tables.VECTOR_AREAS.name not in stages["tabulate"]["names"]:
+        for path in settled.glob(f"{tables.VECTOR_AREAS.name}.*"):
+            path.unlink()
     shutil.rmtree(staged)
 
 
 def _tables_key(setup: Setup, sums: Mapping[str, Any]) -> str:
     """The hash of everything that the activity tables say: the sums, and what zones and files are called."""
     zones = [[zones.names_zh, zones.names_en, zones.parents] for zones in setup.zone_sets]
-    files = [[source.layer, source.year, source.label] for source in setup.sources]
+    files = [[source.layer, source.year, source.label] for source in setup.inputs]
     return content_hash([sums, zones, files])
 
 
 def _pass_key(setup: Setup, hashes: Mapping[str, str]) -> dict[str, Any]:
     """Everything that the sums depend on; window size and workers are not among it."""
+    return {"code": code_hash(*CODE_OF_PASS), "plan": asdict(setup.plan), **_stack_key(setup, setup.stack, hashes)}
+
+
+def _stack_key(setup: Setup, stack: Stack, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """The layers of a stack with what is in their files, the grid, and the zones."""
     layers = [
         {
             "name": layer.name, "kind": layer.kind, "missing": layer.missing_codes, "valid": layer.valid if layer.valid_declared else None,
             "resampling": layer.resampling,
             "files": [
-                [str(year), [[[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs] for file in member] for member in members]]
+                [
+                    str(year),
+                    [
+                        [[hashes[file.label], file.offset, file.nodata, file.scale, file.add, file.source_crs, file.band] for file in member]
+                        for member in members
+                    ],
+                ]
                 for year, members in layer.dates
             ],
         }
-        for layer in setup.stack.layers
+        for layer in stack.layers
     ]  # fmt: skip
-    zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
-    return {
-        "code": code_hash(*CODE_OF_PASS), "layers": layers, "plan": asdict(setup.plan), "grid": asdict(setup.grid),
-        "zones": content_hash(zones), "rule": setup.config.zones.rule, "derived": [[*one.names, repr(one)] for one in setup.stack.derived],
+    polygons = {
+        "sets": [set_key(one, setup, hashes) for one in stack.vectors],
+        "layers": [[layer.name, [[str(year), place] for year, place in layer.polygons]] for layer in stack.layers],
     }  # fmt: skip
+    zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
+    made = [[*one.names, repr(one)] for one in stack.derived]
+    return {
+        "layers": layers, "polygons": polygons, "derived": made, "grid": asdict(setup.grid), "zones": content_hash(zones), "rule": setup.config.zones.rule
+    }
 
 
 def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> list[str]:
     """Labels of the inputs that changed, or went, under the pass (FAULTS R16)."""
     memory = HashMemory(setup.out / ".hashes.json")
-    paths = {source.label: source.path for source in setup.sources}
-    return [label for label, path in paths.items() if not path.exists() or memory.sha256(label, path) != hashes[label]]
+    sources = {source.label: source for source in setup.inputs}
+    return [label for label, one in sources.items() if not one.path.exists() or source_hash(memory, one) != hashes[label]]
 
 
 def _input_rows(setup: Setup, hashes: Mapping[str, str]) -> pd.DataFrame:
     rows = []
-    for layer in setup.stack.layers:
+    for layer in (*setup.stack.layers, *(setup.annual.layers if setup.annual is not None else ())):
         for year, members in layer.dates:
             for file in (one for member in members for one in member):
                 how = "direct" if file.offset is not None else f"warped: {layer.resampling}"
                 source = next(one for one in setup.sources if one.label == file.label)
-                rows.append(
-                    {"file": file.label, "layer": layer.name, "year": year, "sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how}
-                )
+                said = {"sha256": hashes[file.label], "bytes": source.path.stat().st_size, "how": how, "source": source.origin}
+                rows.append({"file": file.label, "layer": layer.name, "year": year, **said})
                 rows += [
-                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how}
+                    {"file": one.label, "layer": layer.name, "year": year, "sha256": one.sha256, "bytes": one.bytes, "how": one.how, "source": ""}
                     for one in ancestors(source)
                 ]
-    return pd.DataFrame(rows).drop_duplicates(["file", "layer"])
+    rows += [
+        {"file": one.label, "layer": one.layer, "year": one.year, "sha256": hashes[one.label], "bytes": source_bytes(one),
+         "how": f"coverage: {one.header.features} polygons, {setup.config.layers[one.layer].field_of(one.year)}", "source": ""}
+        for one in setup.vectors
+    ]  # fmt: skip
+    return pd.DataFrame(rows).drop_duplicates(["file", "layer"], ignore_index=True)
 
 
 def snapshot(setup: Setup) -> None:
@@ -411,6 +553,7 @@ def snapshot(setup: Setup) -> None:
             "densities": setup.densities is not None,
             "densities_depth_cm": config.densities.soil_depth_cm if config.densities else 0,
             "uncertainty": settings_of(config, setup.grid, setup.plan.lattice),
+            **({"annual": _annual_settings(setup)} if setup.annual is not None else {}),
             "control_areas": setup.control_areas is not None,
             "accept_areas": config.control_areas is not None and config.control_areas.accept,
             "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
@@ -418,6 +561,23 @@ def snapshot(setup: Setup) -> None:
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
+
+
+def _annual_settings(setup: Setup) -> dict[str, Any]:
+    """What the accounting has to know of the annual layers beside their tables."""
+    assert setup.annual is not None
+    sections = setup.config.layers
+    return {
+        "years": {layer.name: years_of(setup.annual, layer.name) for layer in setup.annual.layers},
+        "encodings": {layer.name: sections[layer.name].encoding or "annual" for layer in setup.annual.layers},
+        "npp_tonnes_per_ha": to_tonnes_per_hectare(sections[NPP].unit or "") if setup.annual.has(NPP) else None,
+    }
+
+
+def _has_years(out: Path) -> bool:
+    """Has the run annual layers?"""
+    settings = read_json(inputs_of(out) / "settings.json")
+    return isinstance(settings, dict) and "annual" in settings
 
 
 def _described(section: LayerSection) -> dict[str, Any]:
@@ -497,7 +657,7 @@ def read_inventory(out: Path) -> Inventory:
     raking = _raking_of(inputs, settings, *mapped)
     years, pairs = mapped if raking is None else _on_official_areas(raking, by_year, by_pair, *mapped, strata, reading)
     events = tables.EVENTS.read(inputs / "events.csv") if (inputs / "events.csv").exists() else None
-    prepared = prepare(years, pairs, knowledge, lookup, events, reading.history)
+    prepared = _with_years(prepare(years, pairs, knowledge, lookup, events, reading.history), out, settings, strata, reading, knowledge, lookup)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
@@ -509,6 +669,20 @@ def read_inventory(out: Path) -> Inventory:
         policy=PolicySection.model_validate(settings["policy"]), bins=by_year["bin"].to_numpy(dtype=np.int64),
         evidence=evidence, areas=areas, raking=raking,
     )  # fmt: skip
+
+
+def _with_years(
+    prepared: Prepared, out: Path, settings: Mapping[str, Any], strata: pd.DataFrame, reading: Reading, knowledge: Knowledge, lookup: FactorLookup
+) -> Prepared:  # fmt: skip
+    """The inventory with its fires and its production, where the run has annual layers."""
+    if "annual" not in settings:
+        return prepared
+    folder = annual_tables_of(out)
+    fires = fires_of(tables.ACTIVITY_FIRE.read(folder / "activity_fire.csv"), strata, reading, knowledge)
+    annual = tables.ACTIVITY_ANNUAL.read(folder / "activity_annual.csv")
+    per = settings["annual"]["npp_tonnes_per_ha"]
+    production = None if per is None else production_of(annual, strata, reading, lookup, per)
+    return replace(prepared, fires=fires, production=production, weather=Weather(annual, strata, reading))
 
 
 def _raking_of(inputs: Path, settings: Mapping[str, Any], years: YearCells, pairs: PairCells) -> Raking | None:
@@ -543,6 +717,11 @@ def inputs_of(out: Path) -> Path:
 def tables_of(out: Path) -> Path:
     """The folder of the activity tables: the staged one of a run that is under way, else that of the results."""
     return out / STAGED_TABLES if (out / STAGED_TABLES / STAGE).exists() else out / "tables"
+
+
+def annual_tables_of(out: Path) -> Path:
+    """The folder of the activity tables of the annual layers, in the same way."""
+    return out / STAGED_TABLES if (out / STAGED_TABLES / ANNUAL_STAGE).exists() else out / "tables"
 
 
 def _factors_of(inputs: Path, settings: Mapping[str, Any]) -> FactorTable:
@@ -587,9 +766,8 @@ def account(out: Path) -> bool:
             _write_dictionary(out / STAGED_TABLES)
         settle_tables(out)
         _settle_inputs(out)
-        if computed and tables.COHORTS not in frames:
-            _remove_table(out, tables.COHORTS)
         if computed:
+            _drop_unmade(out, {table.name for table in frames})
             _record(out, "account", key, [table.name for table in frames])
             log(out, "accounted", factors=len(frames[tables.FACTORS_USED]))
         return computed
@@ -598,10 +776,22 @@ def account(out: Path) -> bool:
             shutil.rmtree(out / staged, ignore_errors=True)
 
 
-def _remove_table(out: Path, table: Table) -> None:
-    """Take away a table of an earlier run that this one does not have."""
-    for kind in ("csv", "parquet"):
-        (out / "tables" / f"{table.name}.{kind}").unlink(missing_ok=True)
+def _drop_unmade(out: Path, made: set[str]) -> None:
+    """Take away the tables of annual layers and of a history that an earlier run had and this one has not: they say nothing of it."""
+    held = {*made, *((tables.ACTIVITY_ANNUAL.name, tables.ACTIVITY_FIRE.name) if _has_years(out) else ())}
+    for table in (tables.COHORTS, tables.ACTIVITY_ANNUAL, tables.ACTIVITY_FIRE, tables.NEP_CHECK, tables.GRASS_WEATHER):
+        if table.name not in held:
+            for suffix in ("csv", "parquet"):
+                (out / "tables" / f"{table.name}.{suffix}").unlink(missing_ok=True)
+    if not _has_years(out):
+        _forget(out, "annual")
+
+
+def _forget(out: Path, stage: str) -> None:
+    """A stage that a run no longer has leaves its record."""
+    record = read_json(out / "run.json") or {}
+    if record.get("stages", {}).pop(stage, None) is not None:
+        write_json(out / "run.json", record)
 
 
 def _settle_inputs(out: Path) -> None:
@@ -620,6 +810,7 @@ def _settle_inputs(out: Path) -> None:
 def _account_key(out: Path) -> dict[str, Any]:
     files = [
         *(tables_of(out) / f"{name}.csv" for name in ("activity_year", "activity_pair", "activity_lattice", "strata", "zones")),
+        *(annual_tables_of(out) / f"{name}.csv" for name in ("activity_annual", "activity_fire") if _has_years(out)),
         *(inputs_of(out) / name for name in sorted(INPUT_FILES)),
     ]  # fmt: skip
     return {"code": code_hash(*CODE_OF_ACCOUNTING), **{path.name: file_sha256(path) for path in files if path.is_file()}}
@@ -633,7 +824,9 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         assessed, inventory.factors, inventory.evidence.known(), inventory.monte_carlo, groups_of_zones(inventory.zones), tuple(inventory.zones["zone"])
     )
     history = prepared.history
+    summary = with_errors.summary
     return {
+        **_of_years(inventory, assessed, summary),
         tables.LAND_USE: land_use(prepared, inventory.evidence.samples),
         **({tables.COHORTS: cohort_table(prepared.years, history)} if history is not None else {}),
         tables.STOCKS: with_errors.stocks,
@@ -650,6 +843,18 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
         tables.FACTORS_USED: factor_rows(inventory),
         **({} if inventory.raking is None else {tables.RAKING: inventory.raking.rows}),
     }
+
+
+def _of_years(inventory: Inventory, assessed: Assessed, summary: pd.DataFrame) -> dict[Table, pd.DataFrame]:
+    """The check by NEP, and the weather part of grassland, where the run has annual layers."""
+    prepared = inventory.prepared
+    if prepared.weather is None:
+        return {}
+    out = {tables.GRASS_WEATHER: prepared.weather.table(assessed.central.removals)}
+    if prepared.production is not None:
+        values = with_nan_column(inventory.factors.value[None, :])
+        out[tables.NEP_CHECK] = nep_table(prepared.production, values, summary, groups_of_zones(inventory.zones))
+    return {table: frame for table, frame in out.items() if len(frame)}
 
 
 def _bounds(inventory: Inventory) -> pd.DataFrame:
@@ -733,19 +938,30 @@ def keep_summary(out: Path, found: Sequence[Finding] | None) -> str:
     kept = read_json(out / "findings.json") or {}
     settings = read_json(out / "inputs" / "settings.json")
     frames = {table: table.read(out / "tables" / f"{table.name}.csv") for table in _SUMMARISED}
+    of_years = _frames_of_years(out) if "annual" in settings else {}
     for language in LANGUAGES:
         lines = [f"{one['id']} {one['message']}: {one['where']}" for one in kept.get(language, [])]
-        words = summary_words(frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language)
+        words = summary_words(
+            frames[tables.SUMMARY], frames[tables.ZONES], settings, frames[tables.FACTORS_USED], frames[tables.BIN_BOUNDS], lines, language, of_years
+        )
         replace_file(out / f"summary.{language}.md", words.encode("utf-8"))
     return (out / f"summary.{current_language()}.md").read_text(encoding="utf-8")
+
+
+def _frames_of_years(out: Path) -> dict[str, pd.DataFrame]:
+    """What a run with annual layers says beside its summary."""
+    declared = {table.name: table for table in tables.OUTPUT_TABLES}
+    paths = {name: out / "tables" / f"{name}.csv" for name in FRAMES}
+    return {name: declared[name].read(path) for name, path in paths.items() if path.exists()}
 
 
 def plan_of(setup: Setup) -> str:
     """What a run would do: tiles, gigabytes to read, room on the disk."""
     coverage = setup.coverage()
     tiles = len(list(coverage.tiles()))
-    size = sum(source.path.stat().st_size for source in setup.sources) / 1e9
+    files = {source.label: source for source in setup.inputs}
+    size = sum(source_bytes(source) for source in files.values()) / 1e9
     base = next(parent for parent in (setup.out, *setup.out.parents) if parent.exists())
     free = shutil.disk_usage(base).free / 1e9
-    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(setup.sources),
+    return text("run.plan", tiles=tiles, all=setup.grid.tile_rows * setup.grid.tile_cols, layers=len(setup.stack.layers), files=len(files),
                 size=f"{size:.2f}", free=f"{free:.1f}")  # fmt: skip

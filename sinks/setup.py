@@ -20,12 +20,42 @@ from aoi.parcels import Parcels, cross, read_parcels
 from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
-from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER, NDVI, Config, PolicySection, read_config, read_policy
+from sinks.annual import AnnualPlan, annual_plans, check_years
+from sinks.config import (
+    AGE_CLASS,
+    COHORT_FROM,
+    COHORT_YEAR,
+    LAND_COVER,
+    NDVI,
+    POLYGON_KEYS,
+    RASTER_KEYS,
+    Config,
+    PolicySection,
+    read_config,
+    read_policy,
+)
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
-from sinks.layers.inputs import Folders, Source, build_stack, check_units, find_sources, folders_of, possible_range, run_grid
+from sinks.layers.annual import annual_stack, dated_only, find_annual_sources
+from sinks.layers.cloud.local import shelf_of
+from sinks.layers.cloud.request import Footprint
+from sinks.layers.inputs import (
+    Folders,
+    Source,
+    build_stack,
+    check_units,
+    find_sources,
+    find_vectors,
+    folders_of,
+    possible_range,
+    run_grid,
+    valid_range,
+    with_blocks,
+    with_polygons,
+)
 from sinks.layers.layer import Stack
+from sinks.layers.vector import Meanings, VectorSource, is_vector, sets_of
 from sinks.legends.legend import (
     BUILTIN,
     LEGEND,
@@ -38,7 +68,8 @@ from sinks.legends.legend import (
     refinements,
     vegetation_types,
 )
-from sinks.past import ages_stated, check_history, derivations, derived_names, history_of, named_ages, named_years
+from sinks.legends.text_codes import TEXT_LEGEND, TEXT_NAMES, Codes, read_text_legend, read_text_names, texts_of
+from sinks.past import ages_stated, check_age_names, check_history, derivations, derived_names, history_of, named_ages, named_years
 from sinks.records import read_control_areas, read_events
 from sinks.tables import AGE_CLASSES, CODE_NAMES, DENSITIES, LAND_CLASSES
 from sinks.tabulate.tile import Plan, ValueLayer
@@ -60,6 +91,8 @@ DENSITY_POOLS = {
 }  # fmt: skip
 OWN_FOLDERS = ("inputs", ".inputs", "tables", ".tables", "partials", "maps", "assessment", "scenarios", "report")
 """Folders of a run folder that a run writes."""
+LEAST_VOLUME = 1e-6
+"""Land with less growing stock carries none [m3 ha-1]: a bin of its own, because the intercept of a volume equation counts only where trees stand."""
 OUTSIDE_LIMIT = 0.01
 """At most this share of all zones may lie outside the grid (FAULTS R5)."""
 FAR = 100
@@ -93,6 +126,14 @@ class Setup:
     findings: tuple[Finding, ...] = ()
     product: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    annual: Stack | None = None
+    annual_plans: tuple[AnnualPlan, ...] = ()
+    vectors: tuple[VectorSource, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Source | VectorSource, ...]:
+        """Every raster and every file of polygons."""
+        return (*self.sources, *self.vectors)
 
     def coverage(self) -> Coverage:
         """The zones on the grid."""
@@ -126,11 +167,17 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     folders = folders_of(config, base, roots)
     gathered = _Gathered(found)
     out = out or gathered.take(lambda: _output(config, folders), None)
-    zone_sets, parcels = gathered.take(lambda: _zones(config, folders), (None, None))
-    sources = gathered.take(lambda: find_sources(config, folders), None) or []
+    zone_sets, parcels = gathered.take(lambda: read_zone_sets(config, folders), (None, None))
+    shelf = None if zone_sets is None else shelf_of(config, Footprint(zone_sets[0]), folders.base, folders.roots)
+    dated = dated_only(config)
+    sources = gathered.take(lambda: find_sources(dated, folders, shelf, polygons=True), None) or []
+    of_years = gathered.take(lambda: find_annual_sources(config, folders, shelf), None) or []
+    vectors = gathered.take(lambda: find_vectors(dated, folders), None) or []
+    gathered.add(_check_polygon_keys(config))
     gathered.add(check_units(config))
-    legends = gathered.take(lambda: _legends(config, folders), None)
-    strata = gathered.take(lambda: _stratum_values(config, folders), None)
+    texts: dict[str, Codes] = {}
+    legends = gathered.take(lambda: _legends(config, folders, texts), None)
+    strata = gathered.take(lambda: _stratum_values(config, folders, texts), None)
     densities = gathered.take(lambda: _densities(config, folders), None)
     factors = gathered.take(lambda: _factors(config, folders), None)
     policy = gathered.take(lambda: (_policy(config, folders), []), None)
@@ -140,24 +187,38 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     controls = gathered.take(lambda: read_control_areas(config, folders, codes), None) if codes else None
     events = gathered.take(lambda: read_events(config, folders, codes), None) if codes else None
     gathered.stop()
-    grid = gathered.take(lambda: (run_grid(config, sources, folders), []), None)
+    grid = gathered.take(lambda: (run_grid(config, sources, folders, vectors), []), None)
     gathered.stop()
     missing_codes = {LAND_COVER: tuple(sorted({code for legend in legends.values() if legend for code in legend.missing_codes}))}
-    stack = gathered.take(lambda: build_stack(config, sources, grid, {}, missing_codes), None)
+    stack = gathered.take(lambda: build_stack(dated, sources, grid, {}, missing_codes), None)
+    annual = gathered.take(lambda: annual_stack(config, of_years, grid), None) if of_years else None
     gathered.stop()
+    if any(source.stored is not None for source in (*sources, *of_years)):
+        tiles = tuple(Coverage.of(zone_sets, grid, config.zones.rule).tiles())
+        sources, stack, lacking = with_blocks(sources, stack, tiles)
+        gathered.add(lacking)
+        if annual is not None:
+            of_years, annual, lacking = with_blocks(of_years, annual, tiles)
+            gathered.add(lacking)
+        gathered.stop()
+    ranges = {name: valid_range(name, config.layers[name]) for name in {source.layer for source in vectors}}
+    stack = with_polygons(stack, *sets_of(config, vectors, Meanings(codes=texts, valid=ranges)))
     stack = replace(stack, derived=derivations(config, legends, factors))
     strata = {**strata, **derived_names(stack.derived)}
     plan = _plan(config, stack, factors)
+    gathered.add(check_years(config, annual, plan.intervals))
     gathered.add(_check_change(config))
     gathered.add(check_history(config))
     gathered.add(check_uncertainty(config, grid, plan.lattice))
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
     return Setup(
-        config=config, folders=folders, out=out, sources=tuple(sources), zone_sets=zone_sets, parcels=parcels,
+        config=config, folders=folders, out=out, sources=(*sources, *of_years), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
+        policy=policy, findings=tuple(gathered.findings), product=_product(config), annual=annual,
+        annual_plans=annual_plans(config, annual, plan, legends, factors) if annual is not None else (),
         control_areas=controls, events=events,
-        policy=policy, findings=tuple(gathered.findings), product=_product(config),
+        vectors=tuple(vectors),
     )  # fmt: skip
 
 
@@ -206,6 +267,7 @@ def _output(config: Config, folders: Folders) -> tuple[Path, list[Finding]]:
 def _files_read(config: Config) -> list[tuple[str, str]]:
     """Every path of a configuration, and where it stands."""
     files = [(text, f"layers.{name}") for name, layer in config.layers.items() for texts in layer.files.values() for text in texts]
+    files += [(layer.stac, f"layers.{name}.stac") for name, layer in config.layers.items() if layer.stac and "://" not in layer.stac]
     files += [(layer.legend, f"layers.{name}.legend") for name, layer in config.layers.items() if layer.legend]
     files += [(layer.members, f"layers.{name}.members") for name, layer in config.layers.items() if layer.members]
     if config.accuracy is not None:
@@ -222,7 +284,14 @@ def _files_read(config: Config) -> list[tuple[str, str]]:
     return files + [(section.file, f"{name}.file") for name, section in sections.items() if section is not None and section.file]
 
 
-def _zones(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
+def read_zone_sets(config: Config, folders: Folders) -> tuple[tuple[tuple[Zones, ...], Parcels | None], list[Finding]]:
+    """The zones of a run, and its parcels crossed with them.
+
+    Raises
+    ------
+    InputError
+        They cannot be read.
+    """
     section = config.zones
     found: list[Finding] = []
     if section.builtin:
@@ -250,14 +319,32 @@ def _product(config: Config) -> str:
     return legend if legend in BUILTIN else ""
 
 
-def _legends(config: Config, folders: Folders) -> tuple[dict[int, Legend | None], list[Finding]]:
-    """The legend of every date; none where only a density table gives the classes a meaning."""
+def _check_polygon_keys(config: Config) -> list[Finding]:
+    """Keys that only polygons understand, under layers of rasters, and the other way round."""
+    found = []
+    for name, section in config.layers.items():
+        keys = [key for key in POLYGON_KEYS if key in section.model_fields_set]
+        if keys and not section.of_polygons:
+            found.append(finding("E-TUBAN-21", f"layers.{name}", keys=", ".join(keys)))
+        others = [key for key in RASTER_KEYS if key in section.model_fields_set]
+        if others and section.files and all(is_vector(Path(text)) for texts in section.files.values() for text in texts):
+            found.append(finding("E-TUBAN-23", f"layers.{name}", keys=", ".join(others)))
+    return found
+
+
+def _legends(config: Config, folders: Folders, texts: dict[str, Codes]) -> tuple[dict[int, Legend | None], list[Finding]]:
+    """The legend of every date; none where only a density table gives the classes a meaning. Codes that are texts go to ``texts``."""
     name = config.layers[LAND_COVER].legend
     if name is None:
         return dict.fromkeys(config.run.dates), [finding("W-LEGEND-12", "layers.land_cover.legend")]
     if name in BUILTIN or not name.lower().endswith(".csv"):
-        return dict.fromkeys(config.run.dates, builtin_legend(name)), []
+        builtin = builtin_legend(name)
+        texts[LAND_COVER] = texts_of(builtin)
+        return dict.fromkeys(config.run.dates, builtin), []
     path, label = folders.find(name, "layers.land_cover.legend")
+    if config.layers[LAND_COVER].of_polygons:
+        legend, texts[LAND_COVER] = read_text_legend(path, label)
+        return dict.fromkeys(config.run.dates, legend), _notes(TEXT_LEGEND, path, label)
     return dict.fromkeys(config.run.dates, read_legend(path, label)), _notes(LEGEND, path, label)
 
 
@@ -268,8 +355,8 @@ def _notes(table: Table, path: Path, label: str) -> list[Finding]:
     return notes if encoding.startswith("utf-8") else [finding("N-CONF-01", label, encoding=encoding), *notes]
 
 
-def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[int, str]], list[Finding]]:
-    """Names of the codes of every stratum that factors or land classes speak of."""
+def _stratum_values(config: Config, folders: Folders, texts: dict[str, Codes]) -> tuple[dict[str, dict[int, str]], list[Finding]]:
+    """Names of the codes of every stratum that factors or land classes speak of. Codes that are texts go to ``texts``."""
     out: dict[str, dict[int, str]] = {}
     found: list[Finding] = []
     for name, layer in config.strata.items():
@@ -284,13 +371,17 @@ def _stratum_values(config: Config, folders: Folders) -> tuple[dict[str, dict[in
                 found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=choices))
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
-        if name == AGE_CLASS:
+        if name == AGE_CLASS and not config.layers[layer].of_polygons:
             out[name], wrong_ages = named_ages(AGE_CLASSES.read(path, label), label)
             found += [*_notes(AGE_CLASSES, path, label), *wrong_ages]
             continue
-        names = CODE_NAMES.read(path, label)
-        found += _notes(CODE_NAMES, path, label)
-        out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
+        if config.layers[layer].of_polygons:
+            out[name], texts[layer] = read_text_names(path, label)
+            found += [*_notes(TEXT_NAMES, path, label), *(check_age_names(out[name], label) if name == AGE_CLASS else [])]
+        else:
+            names = CODE_NAMES.read(path, label)
+            found += _notes(CODE_NAMES, path, label)
+            out[name] = dict(zip(names["code"].astype(int), names["value"], strict=True))
         wrong = sorted({value for value in out[name].values() if vocabulary and value not in vocabulary})
         if wrong:
             found.append(finding("E-STRATA-02", label, values=", ".join(wrong), choices=", ".join(vocabulary)))
@@ -328,9 +419,10 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
         section = config.layers[layer.name]
         if layer.kind == "classes" or layer.name in {one.se for one in stack.layers if one.se}:
             continue
-        values.append(
-            ValueLayer(name=layer.name, edges=bin_edges(layer.name, section.unit, section.basis, factors), se=layer.se, per_member=layer.name == NDVI)
-        )
+        edges = bin_edges(layer.name, section.unit, section.basis, factors)
+        if section.biomass == "equation":
+            edges = tuple(sorted({*edges, LEAST_VOLUME}))
+        values.append(ValueLayer(name=layer.name, edges=edges, se=layer.se, per_member=layer.name == NDVI))
     change = config.layers[LAND_COVER].change != "stocks_only"
     dates = config.run.dates
     made = {name: name for one in stack.derived for name in one.names}
@@ -375,7 +467,10 @@ def value_units(config: Config, densities_depth: int = 0) -> dict[str, ValueUnit
         if name not in DEFAULT_ECOSYSTEMS:
             continue
         per = to_tonnes_per_hectare(section.unit) if section.unit and section.basis else 1.0
-        out[name] = ValueUnit(tonnes_per_ha=per, basis=section.basis or "", dated=section.file is None, depth_cm=section.depth_cm or 0)
+        out[name] = ValueUnit(
+            tonnes_per_ha=per, basis=section.basis or "", dated=not section.undated, depth_cm=section.depth_cm or 0,
+            biomass=section.biomass or "",
+        )  # fmt: skip
     return out
 
 

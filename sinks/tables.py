@@ -45,6 +45,8 @@ YEAR_FROM = _integer("year_from", "起始年份", "Year from", key=True, minimum
 ECOSYSTEM = _text("ecosystem", "生态系统", "Ecosystem", key=True, choices=ECOSYSTEMS)
 LAND_CLASS = _text("land_class", "地类", "Land class", key=True, choices=LAND_CLASSES)
 POOL = _text("pool", "碳库", "Carbon pool", key=True, choices=POOLS)
+ALL_POOLS = "all_pools"
+"""The pool of a removal that cannot be told by pools: net ecosystem production."""
 APPROACH = _text("approach", "核算方法", "Approach", key=True, choices=APPROACHES)
 SOIL_DEPTH = _integer("soil_depth_cm", "土壤深度", "Soil depth", unit="cm", key=True, minimum=0, description="0 for pools other than soil")
 LAYER = _text("layer", "图层", "Layer", key=True, pattern=r"[a-z][a-z0-9_]*", description="land_cover for areas alone")
@@ -159,6 +161,39 @@ ACTIVITY_LATTICE = Table(
     ),
 )  # fmt: skip
 
+ACTIVITY_ANNUAL = Table(
+    name="activity_annual", title_zh="逐年活动数据", title_en="Activity of every year",
+    row_per="layer, zone, year, date or interval of the land, classes at both dates, stratum; a date alone has the same year and class twice",
+    columns=(
+        LAYER, ZONE, YEAR, YEAR_FROM,
+        _integer("year_to", "土地终止年份", "Year to", key=True, minimum=1900, maximum=2200,
+                 description="year_from and year_to: the date of the land, at or before the year; or the interval over which the land stays"),
+        _integer("land_from", "起始类别代码", "Class at the start", key=True, minimum=-1),
+        _integer("land_to", "终止类别代码", "Class at the end", key=True, minimum=-1),
+        _integer("stratum", "分层", "Stratum", key=True, minimum=0, description="at year_from"),
+        AREA, MISSING,
+        _decimal("sum", "面积加权和", "Sum of area times value", "ha x unit of the layer"),
+        _decimal("sum_sq", "面积加权平方和", "Sum of area times squared value", "ha x unit^2"),
+    ),
+)  # fmt: skip
+
+ACTIVITY_FIRE = Table(
+    name="activity_fire", title_zh="火烧活动数据", title_en="Activity of fires",
+    row_per="zone, fire year, class and stratum before the fire, layer of fuel, member, bin; land_cover for areas alone",
+    columns=(
+        ZONE, YEAR,
+        _integer("land_year", "火前时点", "Date before the fire", needed=True, minimum=1900, maximum=2200, description="of land cover, strata and fuel"),
+        _integer("class", "火前类别代码", "Class before the fire", key=True, minimum=-1),
+        _integer("stratum", "火前分层", "Stratum before the fire", key=True, minimum=0),
+        LAYER, MEMBER, BIN,
+        _decimal("area_ha", "有观测面积", "Land whose fires are known; of land_cover only", "ha", minimum=0),
+        _decimal("burned_ha", "火烧面积", "Burned area, with a value of the layer", "ha", minimum=0),
+        _decimal("missing_ha", "缺测面积", "Land whose fires are not known; of a layer of fuel: burned area without a value", "ha", minimum=0),
+        _decimal("sum", "火烧面积乘可燃物之和", "Sum of burned area times fuel", "ha x unit of the layer"),
+        _decimal("sum_sq", "火烧面积乘可燃物平方之和", "Sum of burned area times squared fuel", "ha x unit^2"),
+    ),
+)  # fmt: skip
+
 STRATA = Table(
     name="strata", title_zh="分层", title_en="Strata", row_per="stratum",
     columns=(
@@ -265,7 +300,7 @@ REMOVALS = Table(
         _text("account", "账户", "Account", key=True, choices=("offset", "memo")),
         ECOSYSTEM, LAND_CLASS,
         _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted")),
-        POOL,
+        _text("pool", "碳库", "Carbon pool", key=True, choices=(*POOLS, ALL_POOLS), description="all_pools: of approach nep_check only"),
         _text("component", "组分", "Component", key=True, choices=COMPONENTS),
         _text("gas", "气体", "Gas", key=True, choices=("CO2", "CH4", "N2O")),
         SOIL_DEPTH,
@@ -312,6 +347,62 @@ BIN_BOUNDS = Table(
     columns=(
         ZONE, YEAR, ECOSYSTEM, POOL,
         _decimal("bound_tC", "误差上界", "Most that density bins can miss the pixels", "t C", minimum=0, decimals=6),
+    ),
+)  # fmt: skip
+
+NEP_CHECK = Table(
+    name="nep_check", title_zh="净生态系统生产力核对", title_en="Check by net ecosystem production",
+    row_per="zone, year, ecosystem; a check beside the stock-based removal, never the removal",
+    columns=(
+        ZONE, YEAR, ECOSYSTEM,
+        _decimal("area_ha", "面积", "Area with production and weather of all months", "ha", minimum=0, decimals=6),
+        _decimal("missing_ha", "缺测面积", "Area without one of them", "ha", minimum=0, decimals=6),
+        *(_decimal(name, zh, en, unit, decimals=3) for name, zh, en, unit in (
+            ("npp_tC_per_year", "净初级生产力", "Net primary production", "t C per year"),
+            ("respiration_tC_per_year", "异养呼吸", "Heterotrophic respiration", "t C per year"),
+            ("nep_tCO2e_per_year", "净生态系统生产力", "Net ecosystem production", "t CO2e per year"))),
+        _integer("year_from", "库差时段起点", "Start of the interval of the stock-based removal", minimum=1900, maximum=2200),
+        _integer("year_to", "库差时段终点", "End of that interval", minimum=1900, maximum=2200),
+        _decimal("removal_tCO2e_per_year", "库差法碳汇量", "Stock-based removal of the interval that holds the year", "t CO2e per year", decimals=3),
+        _decimal("ratio", "比值", "NEP over the stock-based removal", "", decimals=3, description="empty where that removal is not above zero"),
+        Column(name="apart", type="boolean", title_zh="相差过大", title_en="Too far apart", needed=True),
+    ),
+)  # fmt: skip
+
+GRASS_WEATHER = Table(
+    name="grass_weather", title_zh="草原变化的天气部分", title_en="Weather part of grassland change",
+    row_per="zone, interval and land class of grassland that stays grassland; a memo, which moves nothing into an offset",
+    columns=(
+        ZONE, YEAR_FROM, YEAR, LAND_CLASS,
+        _text("greenness", "绿度图层", "Layer of greenness", needed=True, choices=("greenness", "gpp")),
+        _text("predictors", "天气变量", "Weather", pattern=r"precipitation( temperature)?|temperature"),
+        _integer("years_n", "年数", "Number of years", minimum=0),
+        _text("years", "所用年份", "Years used", pattern=r"(\d{4}( \d{4})*)?"),
+        _decimal("area_ha", "面积", "Area that stays, with greenness, mean over the years", "ha", minimum=0, decimals=6),
+        _decimal("missing_share", "最大缺测比例", "Largest share of area without greenness or weather in a year", "", minimum=0, maximum=1, decimals=6),
+        *(_decimal(name, zh, en, unit, decimals=9) for name, zh, en, unit in (
+            ("intercept", "截距", "Intercept", "unit of greenness"),
+            ("slope_precipitation", "降水系数", "Slope by precipitation", "unit of greenness per mm"),
+            ("se_slope_precipitation", "降水系数标准误", "Its standard error", "unit of greenness per mm"),
+            ("slope_temperature", "气温系数", "Slope by temperature", "unit of greenness per degC"),
+            ("se_slope_temperature", "气温系数标准误", "Its standard error", "unit of greenness per degC"),
+            ("r2", "决定系数", "Share of the variance explained, R2", ""),
+            ("inflation", "方差膨胀因子", "Variance inflation by the other weather variable", ""),
+            ("greenness_from", "起始绿度", "Greenness at the start", "unit of greenness"),
+            ("greenness_to", "终止绿度", "Greenness at the end", "unit of greenness"),
+            ("change", "绿度变化", "Change of greenness", "unit of greenness"),
+            ("weather", "天气部分", "Change that weather explains", "unit of greenness"),
+            ("se_weather", "天气部分标准误", "Its standard error", "unit of greenness"),
+            ("low_weather", "天气部分95%下限", "Its low end, 95 %", "unit of greenness"),
+            ("high_weather", "天气部分95%上限", "Its high end, 95 %", "unit of greenness"),
+            ("rest", "其余部分", "The rest of the change", "unit of greenness"),
+            ("se_rest", "其余部分标准误", "Its standard error, with the scatter of two years", "unit of greenness"),
+            ("low_rest", "其余部分95%下限", "Its low end, 95 %", "unit of greenness"),
+            ("high_rest", "其余部分95%上限", "Its high end, 95 %", "unit of greenness"),
+            ("weather_share", "天气占比", "Weather over the change", ""))),
+        _decimal("memo_removal_tCO2e_per_year", "草本生物量变化（备查）", "Memo: change of living biomass on that land by stock difference", "t CO2e per year",
+                 decimals=3),
+        *FLAGS[:2],
     ),
 )  # fmt: skip
 
@@ -372,6 +463,26 @@ INPUTS = Table(
         _text("sha256", "哈希", "SHA-256"),
         _integer("bytes", "字节数", "Bytes"),
         _text("how", "对齐方式", "How it was brought to the grid"),
+        _text("source", "出处", "Address and version of a file of the network", optional=True),
+    ),
+)  # fmt: skip
+
+VECTOR_AREAS = Table(
+    name="vector_areas", title_zh="图斑面积与蓄积核对", title_en="Areas and volumes of survey polygons", row_per="year and class code",
+    columns=(
+        YEAR,
+        _integer("class", "类别代码", "Class code", key=True, minimum=-1, description="missing is -1"),
+        _text("file", "文件", "File"),
+        _text("land_class", "地类", "Land class", choices=LAND_CLASSES),
+        _integer("polygons", "图斑数", "Polygons", minimum=0),
+        *(_decimal(name, zh, en, "ha", minimum=0, decimals=6) for name, zh, en in (
+            ("official_ha", "属性表面积", "Area by the attribute table"),
+            ("image_ha", "图斑面积（网格等积像）", "Area of the outlines in the grid's equal-area image"),
+            ("tabulated_ha", "活动数据面积", "Area in the activity tables"))),
+        *(_decimal(name, zh, en, "m3", decimals=6) for name, zh, en in (
+            ("official_m3", "属性表蓄积", "Growing stock by official areas"),
+            ("image_m3", "图斑蓄积", "Growing stock by the outlines"),
+            ("tabulated_m3", "活动数据蓄积", "Growing stock in the activity tables"))),
     ),
 )  # fmt: skip
 
@@ -670,8 +781,10 @@ OFFSETS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, LAND_USE, COHORTS, STOCKS, REMOVALS, BALANCE, SUMMARY,
-    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, FACTORS_USED, INPUTS, RAKING, APPROACHES_COMPARED,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, ACTIVITY_ANNUAL, ACTIVITY_FIRE, LAND_USE, COHORTS, STOCKS, REMOVALS, BALANCE,
+    SUMMARY,
+    COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, NEP_CHECK, GRASS_WEATHER, FACTORS_USED, INPUTS, VECTOR_AREAS, RAKING,
+    APPROACHES_COMPARED,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,
 )  # fmt: skip
 

@@ -13,6 +13,8 @@ def toml_text(config: Mapping[str, Any], head: str = "") -> str:
     years = [2020, 2023]
     [layers.ndvi]
     file = "a.tif"
+    >>> print(toml_text({"maps": [{"pool": "litter", "year": 2023}]}), end="")
+    maps = [{pool = "litter", year = 2023}]
     """
     plain = {key: value for key, value in config.items() if not isinstance(value, Mapping) and value is not None}
     lines = [f"[{head}]\n"] if head and plain else []
@@ -38,6 +40,8 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return _quoted(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items() if one is not None) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_value(one) for one in value) + "]"
     return repr(value)

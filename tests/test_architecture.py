@@ -26,7 +26,7 @@ OUTSIDE_WORLD = {
 IN_ORDER = (
     ("sinks/equations", ("sinks.equations", "sinks.units")),
     ("sinks/factors", ("sinks.factors", "sinks.tables", "aoi")),
-    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
+    ("sinks/layers", ("sinks.layers", "sinks.config", "sinks.presets", "sinks.tables", "sinks.units", "sinks.errors", "sinks.program", "aoi")),
     ("sinks/tabulate", ("sinks.tabulate", "sinks.layers", "sinks.config", "sinks.tables", "sinks.errors", "aoi")),
 )
 """What a floor of ``sinks`` may import, lowest first."""
@@ -162,6 +162,13 @@ def test_rasters_have_one_opener():
     }
 
 
+def test_one_module_speaks_to_the_network():
+    """http, ssl, sockets and what fetches by itself stand in ``sinks/layers/cloud/web.py`` alone; a lock asks for the name of its host."""
+    speaks = ("http", "ssl", "socket", "ftplib", "smtplib", "urllib.request", "requests", "urllib3", "httpx", "aiohttp", "pystac_client", "fsspec")
+    found = {path for path in modules() for name, _ in imports(modules()[path], path) if allowed(name, speaks)}
+    assert found == {"sinks/layers/cloud/web.py", "sinks/provenance.py"}
+
+
 def test_no_module_sets_up_logging():
     """Importing the program configures nothing; the journal of a run is a table of its own."""
     assert [path for path in modules() for name, _ in imports(modules()[path], path) if name.split(".")[0] == "logging"] == []
@@ -176,6 +183,7 @@ ARITHMETIC = {
     "sinks/equations/grassland.py": {3.0},
     "sinks/accounting/bin_bounds.py": {6.0},
     "sinks/equations/error_propagation.py": {100.0, 0.01},
+    "sinks/equations/regression.py": {0.975},
     "sinks/equations/spatial.py": {0.001},
     "sinks/accounting/intervals.py": {10.0, 0.025, 0.975},
     "sinks/accounting/uncertainty_tables.py": {100.0},

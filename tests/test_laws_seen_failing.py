@@ -343,9 +343,9 @@ def count_a_tile_twice(patch):
 
 def skip_the_fractions(patch):
     """Cells on a border count whole in both zones."""
-    plain = aoi.coverage._footprint
+    plain = aoi.coverage.footprint
     patch.setattr(
-        aoi.coverage, "_footprint", lambda *given: dataclasses.replace(one := plain(*given), fractions=np.ones(len(one.fractions)))
+        aoi.coverage, "footprint", lambda *given: dataclasses.replace(one := plain(*given), fractions=np.ones(len(one.fractions)))
     )
 
 

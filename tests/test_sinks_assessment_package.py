@@ -8,6 +8,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from assessments import LEAGUES, issue, state, write_csv, write_events, write_run
@@ -29,6 +30,7 @@ from bundles import (
 from openpyxl import load_workbook
 
 from aoi.findings import InputError
+from sinks import tables
 from sinks.assessment import bundle_tables as parts
 from sinks.assessment.package import Order, build_files, sign, write_bundle
 from sinks.assessment.reader import HEADS, MANIFEST, PACKAGE, SIGNATURE, check, import_into, public_key
@@ -332,6 +334,27 @@ def test_counties_are_packed_as_their_leagues(key, public, tmp_path):
     assert check(write_archive_of(tmp_path / "b.zip", signed(files, key)), public).found == []
     rows = list(csv.DictReader(io.StringIO(files["data/inventory.csv"].decode())))
     assert {row["league"] for row in rows} == set(LEAGUES)
+
+
+def test_an_approach_for_each_ecosystem_adds_up_in_the_package(key, public, tmp_path):
+    """S is forest by stock difference and grassland by rates: the reader adds up those leaves, and no others."""
+    run = write_run(tmp_path / "out", {league: (1000.0, 10.0) for league in LEAGUES}, {"removal_approach": {"grassland": "rate"}})
+    folder = run / "tables"
+    removals = tables.REMOVALS.read(folder / "removals.csv")
+    grass = removals.assign(ecosystem="grassland", land_class="typical_steppe", removal_tCO2e_per_year=7.5)
+    rates = grass.assign(approach="rate", removal_tCO2e_per_year=50.25)
+    forest = removals.assign(approach="rate", removal_tCO2e_per_year=np.nan, value_flag="NE")
+    tables.REMOVALS.write(pd.concat([removals, grass, rates, forest], ignore_index=True), folder / "removals.csv")
+    summary = tables.SUMMARY.read(folder / "summary.csv")
+    total = summary[summary["value_flag"] == "V"]
+    both = total.assign(approach="by_ecosystem", value=1050.25, low=1030.65, high=1069.85)
+    tables.SUMMARY.write(pd.concat([summary, both], ignore_index=True), folder / "summary.csv")
+    files = valid_files(run, key)
+    assert check(write_archive_of(tmp_path / "b.zip", signed(files, key)), public).found == []
+    rows = list(csv.DictReader(io.StringIO(files["data/offset.csv"].decode())))
+    assert {row["removal_inventory_tCO2e"] for row in rows if row["league"] in LEAGUES} == {"1050.250"}
+    other = files["data/inventory.csv"].replace(b"50.25", b"50.26")
+    assert "E-PKG-36" in {one.id for one in check(write_archive_of(tmp_path / "c.zip", signed({**files, "data/inventory.csv": other}, key)), public).found}
 
 
 # -- keys and folders ---------------------------------------------------------------------------------------------

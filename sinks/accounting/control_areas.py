@@ -169,32 +169,36 @@ def _ratio(official: float, area: float) -> float:
 def _matrix_factors(pairs: pd.DataFrame, ends: tuple[_Date | None, _Date | None], where: str) -> Floats:
     """Factors of the groups of an interval: the matrix of labels at both dates raked to the areas of both."""
     area = pairs["area_ha"].to_numpy(dtype=np.float64)
-    places, margins = [], []
+    places, margins, labels_of = [], [], []
     for side, end in zip(("_from", "_to"), ends, strict=True):
         labels = pairs[f"land_class{side}"].to_numpy(dtype=object) if end is None else _labels(pairs, side, end.official)
         names = sorted(set(labels))
         place = np.asarray([names.index(label) for label in labels])
         mapped = np.bincount(place, weights=area, minlength=len(names))
         places.append(place)
+        labels_of.append(names)
         margins.append(mapped * np.asarray([1.0 if end is None else end.factors[name] for name in names]))
     matrix = np.zeros((len(margins[0]), len(margins[1])))
     np.add.at(matrix, tuple(places), area)
-    out = _fitted(matrix, margins[0], margins[1] * (margins[0].sum() / margins[1].sum()))
-    if out is None:
-        raise InputError(finding("E-CTRL-07", where, rounds=_MOST_ROUNDS))
+    columns = margins[1] * (margins[0].sum() / margins[1].sum())
+    out = _fitted(matrix, margins[0], columns)
+    missed = np.abs(out.sum(axis=0) - columns) > _CONVERGED * columns.sum()
+    if missed.any():
+        said = [f"{labels_of[1][place] or '-'} {out.sum(axis=0)[place]:,.0f} / {columns[place]:,.0f} ha" for place in np.flatnonzero(missed)]
+        raise InputError(finding("E-CTRL-07", where, rounds=_MOST_ROUNDS, classes="; ".join(said[:_MOST_NAMED])))
     factors = np.divide(out, matrix, out=np.ones_like(matrix), where=matrix > 0)
     return np.asarray(factors[tuple(places)])
 
 
-def _fitted(matrix: Floats, rows: Floats, columns: Floats) -> Floats | None:
-    """Iterative proportional fitting; None where the sums are not reached."""
+def _fitted(matrix: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Iterative proportional fitting; its rows have their sums, and its columns as well where they can be reached."""
     out = matrix.copy()
     for _ in range(_MOST_ROUNDS):
-        out = out * _over(rows, out.sum(axis=1))[:, None]
         out = out * _over(columns, out.sum(axis=0))[None, :]
-        if (np.abs(out.sum(axis=1) - rows) <= _CONVERGED * rows.sum()).all() and (np.abs(out.sum(axis=0) - columns) <= _CONVERGED * rows.sum()).all():
-            return out
-    return None
+        out = out * _over(rows, out.sum(axis=1))[:, None]
+        if (np.abs(out.sum(axis=0) - columns) <= _CONVERGED * columns.sum()).all():
+            break
+    return out
 
 
 def _over(wanted: Floats, held: Floats) -> Floats:

@@ -19,8 +19,8 @@ from sinks.accounting.pools import PoolCarbon
 from sinks.accounting.rows import Rows, YearCells
 from sinks.accounting.terms import Batch, Equation, Terms, sum_by
 from sinks.config import LAND_COVER
-from sinks.ecosystems.forest import VOLUME
 from sinks.ecosystems.method import Knowledge
+from sinks.ecosystems.volume import VOLUME
 from sinks.equations import biomass
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Names = NDArray[np.object_]
 
-AGE_RANGE = re.compile(r"(\d{1,4})-(\d{0,4})")
-"""An age class by name: first age, and the first of the next class; nothing where it is open."""
+AGE_RANGE = re.compile(r"(?:age_)?(\d{1,4})[-_](\d{0,4})")
+"""An age class by name: first age, and the first of the next class; nothing where it is open. In legends of survey polygons ``age_20_40``, ``age_100_``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

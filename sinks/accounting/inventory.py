@@ -12,14 +12,17 @@ from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, convert
 from sinks.accounting.cohorts import age_since, seen_between, stand_ages, young_forest
 from sinks.accounting.entries import Entries, entries_of_change, joined, only_inventoried
 from sinks.accounting.events import EventTerms, event_terms
+from sinks.accounting.fire import Fires
 from sinks.accounting.growth import Growth, growth
 from sinks.accounting.history import History
 from sinks.accounting.lookup import FactorLookup
+from sinks.accounting.nep import Production
 from sinks.accounting.pools import PoolCarbon, all_pools
 from sinks.accounting.rates import Rates, pools_with_rates, rates_of
 from sinks.accounting.rows import PairCells, Rows, YearCells
 from sinks.accounting.soil_cohorts import PastSoil, SoilChain, SoilRate, past_soil_of_dates, past_soil_of_intervals, soil_chain, soil_rate
 from sinks.accounting.terms import Batch, Equation, Terms, with_nan_column
+from sinks.accounting.weather import Weather
 from sinks.config import LAND_COVER
 from sinks.ecosystems.method import Knowledge
 from sinks.equations import soil, wetland
@@ -64,6 +67,9 @@ class Prepared:
     past_soil: PastSoil | None = None
     year_past_soil: PastSoil | None = None
     history: History | None = None
+    fires: Fires | None = None
+    production: Production | None = None
+    weather: Weather | None = None
 
     def factor_rows(self) -> Ints:
         """Rows of the factor table that the inventory uses."""
@@ -71,7 +77,7 @@ class Prepared:
             *(carbon.terms for pools in (self.year_pools, self.start_pools, self.end_pools) for carbon in pools.values()),
             *(one for pools in (self.growth, self.year_growth) for grown in pools.values() for one in grown.terms()), self.marsh_methane,
         ]  # fmt: skip
-        rows = [one.factor_rows() for one in terms]
+        rows = [one.factor_rows() for one in (*terms, *(one for one in (self.fires, self.production) if one is not None))]
         more = [self.transition_row, *([self.peat_row] if len(peat_rows(self.pairs)) else []), *([self.gwp_row] if self.marsh_methane.batches else [])]
         past = [one.rate.factor_rows() for one in (self.past_soil, self.year_past_soil) if one is not None]
         given = [self.rates.factor_rows(), *([self.events.factor_rows()] if self.events is not None else [])]

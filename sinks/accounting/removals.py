@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from sinks.accounting.change import converted
 from sinks.accounting.cohorts import seen_between, stand_ages
 from sinks.accounting.entries import Entries
+from sinks.accounting.fire import FIRE, fire_removals, intervals_of
 from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result, past_frame, unchanged_soil
+from sinks.accounting.nep import APPROACH as NEP
+from sinks.accounting.nep import nep_removals
 from sinks.accounting.rates import held_groups
 from sinks.accounting.stocks import Leaves, group_rows, names_joined
 from sinks.accounting.terms import sum_by
-from sinks.config import LAND_COVER, PolicySection
+from sinks.config import BURNED_AREA, LAND_COVER, NPP, PolicySection
 from sinks.equations import soil
 from sinks.units import C_TO_CO2
 
@@ -79,6 +82,8 @@ def _layers(prepared: Prepared, frame: pd.DataFrame) -> NDArray[np.object_]:
         mine = np.flatnonzero((pool == name) & (pair >= 0))
         for side, pools in enumerate((prepared.start_pools, prepared.end_pools)):
             out[side, mine] = pools[name].layer[pair[mine]]
+    out[:, (frame["component"] == FIRE).to_numpy()] = BURNED_AREA
+    out[:, (frame["approach"] == NEP).to_numpy()] = NPP
     return np.concatenate([out[0], out[1]])
 
 
@@ -103,6 +108,13 @@ def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, yea
     for year in years:
         _gain_loss(parts, prepared, result, policy, year, values)
         _marsh_methane(parts, prepared, policy, year, values)
+    if prepared.fires is not None:
+        means = ("stock_difference", "rate") if prepared.rates.given else ("stock_difference",)
+        for frame, emission in fire_removals(prepared.fires, intervals_of(prepared.pairs.frame, years), years, values, means):
+            parts.add(frame, emission)
+    if prepared.production is not None:
+        for frame, carbon in nep_removals(prepared.production, years, values):
+            parts.add(frame, carbon)
     return parts
 
 

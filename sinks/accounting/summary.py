@@ -96,7 +96,8 @@ def _stock_parts(leaves: Leaves, zones: Mapping[str, list[str]]) -> Iterable[_Pa
 
 def _removal_parts(leaves: Leaves, zones: Mapping[str, list[str]], quantity: str, first: int, chosen: Mapping[str, str]) -> Iterable[_Part]:
     frame = leaves.frame
-    frame = frame.assign(part=frame["ecosystem"] + "." + frame["pool"] + "." + frame["transition"])
+    pool = frame["pool"].where(frame["component"] != "fire_non_co2", "fire_non_co2")
+    frame = frame.assign(part=frame["ecosystem"] + "." + pool + "." + frame["transition"])
     named = Leaves(frame=frame, values=leaves.values)
     counted = (frame["account"] == "offset").to_numpy() if quantity == OFFSET else np.ones(len(frame), dtype=bool)
     ways = [(str(name), (frame["approach"] == name).to_numpy()) for name in sorted(set(frame["approach"]))]

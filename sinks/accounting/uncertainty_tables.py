@@ -10,7 +10,7 @@ from sinks.accounting.errors import Effects
 from sinks.accounting.intervals import Drawn, rounded, significant
 from sinks.accounting.monte_carlo import Draws
 from sinks.accounting.stocks import Leaves
-from sinks.accounting.summary import REMOVAL, STOCK
+from sinks.accounting.summary import BARRED, REMOVAL, STOCK
 from sinks.uncertainty import Z95
 
 Floats = NDArray[np.float64]
@@ -120,7 +120,7 @@ def _categories(
 ) -> list[tuple[dict[str, object], float, NDArray[np.int64]]]:  # fmt: skip
     frame = leaves.frame[leaves.frame["value_flag"] == "V"]
     if quantity == REMOVAL:
-        frame = frame[frame["approach"] != "lookup_difference"]
+        frame = frame[~frame["approach"].isin(BARRED)]
     frame = frame[frame["ecosystem"] != "other"] if quantity == STOCK else frame
     out = []
     for zone, members in zones.items():

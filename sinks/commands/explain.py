@@ -10,7 +10,7 @@ from aoi.texts import text
 from sinks.assessment.explain import as_data, explain_offset
 from sinks.assessment.explain import as_lines as as_steps
 from sinks.explain import Asked, as_lines, explain
-from sinks.tables import ECOSYSTEMS, POOLS
+from sinks.tables import APPROACHES, ECOSYSTEMS, POOLS
 
 
 @click.command(help=text("help.explain"))
@@ -20,7 +20,7 @@ from sinks.tables import ECOSYSTEMS, POOLS
 @click.option("--year", required=True, type=int, help=text("option.year"))
 @click.option("--pool", type=click.Choice(POOLS), help=text("option.pool"))
 @click.option("--table", type=click.Choice(["stocks", "removals", "offsets"]), default="stocks", show_default=True, help=text("option.table"))
-@click.option("--approach", type=click.Choice(["stock_difference", "gain_loss"]), default="stock_difference", show_default=True, help=text("option.approach"))
+@click.option("--approach", type=click.Choice(APPROACHES), default="stock_difference", show_default=True, help=text("option.approach"))
 @click.option("--json", "as_json", is_flag=True, help=text("option.json"))
 def command(out: Path, zone: str, ecosystem: str | None, year: int, pool: str | None, table: str, approach: str, as_json: bool) -> None:
     """The leaves of a number with the terms that make them."""

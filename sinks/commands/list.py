@@ -7,15 +7,19 @@ from aoi.findings import finding_ids
 from aoi.texts import current_language, text
 from sinks.factors.table import FactorTable
 from sinks.legends.legend import land_classes, products
+from sinks.presets import presets
 
-KINDS = ("leagues", "ecosystems", "legends", "factors", "findings")
+KINDS = ("leagues", "ecosystems", "legends", "presets", "factors", "findings")
 
 
 @click.command(help=text("help.list"))
 @click.argument("kind", type=click.Choice(KINDS))
 def command(kind: str) -> None:
-    """Leagues, ecosystems, legends, factors or findings."""
-    for line in {"leagues": _leagues, "ecosystems": _ecosystems, "legends": _legends, "factors": _factors, "findings": _findings}[kind]():
+    """Leagues, ecosystems, legends, presets of products, factors or findings."""
+    lines = {
+        "leagues": _leagues, "ecosystems": _ecosystems, "legends": _legends, "presets": _presets, "factors": _factors, "findings": _findings,
+    }  # fmt: skip
+    for line in lines[kind]():
         click.echo(line)
 
 
@@ -33,6 +37,15 @@ def _legends() -> list[str]:
         f"{getattr(row, f'title_{current_language()}')}"
         for row in products().itertuples()
     ]
+
+
+def _presets() -> list[str]:
+    """A line per product, and one per fact with its evidence."""
+    out = []
+    for preset in presets().values():
+        out.append(f"{preset.id}  {preset.word(f'title_{current_language()}')}")
+        out += [f"    {key} = {fact.value}  [{fact.tag}] {fact.source}" for key, fact in preset.facts.items() if not key.startswith("title_")]
+    return out
 
 
 def _factors() -> list[str]:

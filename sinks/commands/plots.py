@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aoi.texts import text
+from sinks.checking import ready
 from sinks.cli import printable, show_findings
 from sinks.commands.shared import output_options, run_file, stop_on_owners
 from sinks.estimation.plots import PLOT_ESTIMATES, estimate_plots
@@ -21,7 +22,7 @@ from sinks.setup import set_up
 def command(run_file: Path, roots: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """Estimates of means and totals, into the tables of the run."""
     stop_on_owners()
-    setup = set_up(run_file, roots)
+    setup = ready(set_up(run_file, roots))
     with locked(setup.out):
         frame, found = estimate_plots(setup)
         write_table(PLOT_ESTIMATES, frame, setup.out / "tables")

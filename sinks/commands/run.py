@@ -10,7 +10,7 @@ from sinks.assessment.sources import missing_sources
 from sinks.assessment.stage import assess
 from sinks.checking import layout_findings
 from sinks.cli import show_findings
-from sinks.commands.shared import engine_of, engine_options, output_options, progress, run_file, stop_on_owners
+from sinks.commands.shared import engine_of, engine_options, fetch_first, network_option, output_options, progress, run_file, stop_on_owners
 from sinks.pipeline import account, draw_maps, findings_of_run, keep_summary, look, plan_of, snapshot, tabulate
 from sinks.provenance import locked, log
 from sinks.report.outlines import keep_outlines
@@ -21,14 +21,16 @@ from sinks.setup import set_up
 @click.command(help=text("help.run"))
 @run_file
 @click.option("--dry-run", is_flag=True, help=text("option.dry_run"))
+@network_option
 @engine_options
 @output_options
 def command(
-    run_file: Path, roots: tuple[str, ...], dry_run: bool, threads: int | None, workers: int | None, scheduler: str | None, window: int,
-    quiet: bool, as_json: bool,
+    run_file: Path, roots: tuple[str, ...], dry_run: bool, allow_network: bool, threads: int | None, workers: int | None, scheduler: str | None,
+    window: int, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Check, tabulate, account and summarise."""
     stop_on_owners()
+    fetched = fetch_first(run_file, roots, allow_network and not dry_run, quiet or as_json)
     setup = set_up(run_file, roots)
     if dry_run:
         click.echo(plan_of(setup))
@@ -51,7 +53,7 @@ def command(
         keep_outlines(setup)
         reported = make_report(setup.out)
         log(setup.out, "finished", tabulated=computed, accounted=accounted, settled=settled, reported=reported)
-    show_findings(found, as_json)
+    show_findings([*fetched, *found], as_json)
     if not silent:
         click.echo(summary)
         if drawn:

@@ -9,6 +9,7 @@ import pandas as pd
 from aoi.findings import Finding, InputError, finding
 from aoi.table import replace_file
 from aoi.texts import text
+from sinks.checking import ready
 from sinks.cli import printable, show_findings
 from sinks.commands.shared import engine_of, engine_options, output_options, progress, stop_on_owners
 from sinks.estimation.design import (
@@ -73,7 +74,7 @@ def command(
         said: list[Finding] = []
     else:
         stop_on_owners()
-        setup = set_up(run_file or Path(), roots)
+        setup = ready(set_up(run_file or Path(), roots))
         question = question_of(setup, ecosystem, year, edge, layer if goal.kind == "carbon" else None)
         sampler = Sampler(setup=setup, question=question, engine=engine_of(threads, workers, scheduler, window))
         with progress(text("progress.sample"), quiet or as_json) as show:

@@ -11,6 +11,7 @@ import click
 
 from aoi.findings import Finding, InputError, finding
 from aoi.texts import text
+from sinks.fetching import fetch
 from sinks.layers.windows import Engine, Progress
 
 _PLAIN_SECONDS = 5.0
@@ -34,6 +35,19 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options on what is printed."""
     function = click.option("--quiet", is_flag=True, help=text("option.quiet"))(function)
     return click.option("--json", "as_json", is_flag=True, help=text("option.json"))(function)
+
+
+def network_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option without which nothing is asked of the network."""
+    return click.option("--allow-network", is_flag=True, help=text("option.allow_network"))(function)
+
+
+def fetch_first(run_file: Path, roots: tuple[str, ...], allow_network: bool, silent: bool) -> list[Finding]:
+    """With ``--allow-network``, bring what the run lacks; returns what is to be told of it."""
+    if not allow_network:
+        return []
+    with progress(text("progress.fetch"), silent) as show:
+        return fetch(run_file, roots, allow_network=True, watch=lambda _: show).findings
 
 
 def engine_of(threads: int | None, workers: int | None, scheduler: str | None, window: int) -> Engine:

@@ -21,43 +21,7 @@ from sinks.ecosystems.method import (
     table_method,
 )
 from sinks.ecosystems.soil import SOIL_METHODS
-from sinks.equations import biomass
-
-VOLUME = "growing_stock_volume"
-
-ABOVEGROUND_OF_VOLUME = Equation(
-    id="aboveground_from_volume",
-    function=lambda volume, bcef, fraction: biomass.carbon_from_dry_matter(biomass.aboveground_from_volume(volume, bcef), fraction),
-    text="C = V * BCEF_S * CF", amounts=("V [m3]",), factors=("bcef_s", "carbon_fraction"), multipliers=2, degrees=(1,),
-)  # fmt: skip
-ROOTS_OF_VOLUME = Equation(
-    id="roots_from_volume",
-    function=lambda volume, bcef, ratio, fraction: biomass.carbon_from_dry_matter(
-        biomass.belowground_biomass(biomass.aboveground_from_volume(volume, bcef), ratio), fraction
-    ),
-    text="C = V * BCEF_S * R * CF", amounts=("V [m3]",), factors=("bcef_s", "root_shoot_ratio", "carbon_fraction"), multipliers=3, degrees=(1,),
-)  # fmt: skip
-
-
-def _volume(rows: Rows, knowledge: Knowledge) -> list[Batch]:
-    """Equation 2.8 [IPCC2006]: BCEF_S by the growing-stock bin, per stratum, never on a mean."""
-    bcef = knowledge.factor("bcef_s", rows, value=np.nan_to_num(rows.density_bin))
-    fraction = knowledge.factor("carbon_fraction", rows)
-    return [Batch(ABOVEGROUND_OF_VOLUME, rows.group, (rows.sum * rows.share,), (bcef, fraction))]
-
-
-def _volume_roots(rows: Rows, knowledge: Knowledge) -> list[Batch]:
-    bcef = knowledge.factor("bcef_s", rows, value=np.nan_to_num(rows.density_bin))
-    aboveground = rows.density_bin * knowledge.factor.central(bcef)
-    ratio = knowledge.factor("root_shoot_ratio", rows, value=np.nan_to_num(aboveground))
-    return [Batch(ROOTS_OF_VOLUME, rows.group, (rows.sum * rows.share,), (bcef, ratio, knowledge.factor("carbon_fraction", rows)))]
-
-
-def _volume_method(id: str, batches: object) -> PoolMethod:
-    return PoolMethod(
-        id=id, layer=VOLUME, available=lambda knowledge, ecosystem: knowledge.has_layer(VOLUME, ecosystem),
-        dated=lambda knowledge: knowledge.layers[VOLUME].dated, batches=batches,  # type: ignore[arg-type]
-    )  # fmt: skip
+from sinks.ecosystems.volume import EQUATION_ABOVEGROUND, EQUATION_ROOTS, VOLUME_ABOVEGROUND, VOLUME_ROOTS
 
 
 def with_fraction(batch: Batch, fraction: np.ndarray, id: str) -> Batch:
@@ -100,19 +64,18 @@ def _litter(rows: Rows, knowledge: Knowledge) -> list[Batch]:
 LITTER = PoolMethod(
     id="litter_mean", layer=LAND_COVER, available=lambda knowledge, _: not knowledge.densities, dated=lambda _: False, batches=_litter
 )  # fmt: skip
-VOLUME_ABOVEGROUND = _volume_method("volume_biomass", _volume)
-VOLUME_ROOTS = _volume_method("volume_roots", _volume_roots)
 MAPPED_ABOVEGROUND = mapped_method("aboveground_biomass")
 
 FOREST = Ecosystem(
     name="forest",
     pools={
-        "aboveground_biomass": (MAPPED_ABOVEGROUND, VOLUME_ABOVEGROUND, table_method("aboveground_biomass"), CLASS_MEAN),
+        "aboveground_biomass": (MAPPED_ABOVEGROUND, EQUATION_ABOVEGROUND, VOLUME_ABOVEGROUND, table_method("aboveground_biomass"), CLASS_MEAN),
         "belowground_biomass": (
-            mapped_method("belowground_biomass"), ROOTS_FROM_MAP, VOLUME_ROOTS, table_method("belowground_biomass"), CLASS_MEAN_ROOTS,
+            mapped_method("belowground_biomass"), ROOTS_FROM_MAP, EQUATION_ROOTS, VOLUME_ROOTS, table_method("belowground_biomass"), CLASS_MEAN_ROOTS,
         ),
         "dead_wood": (
             mapped_method("dead_wood"), table_method("dead_wood"), _dead_wood((MAPPED_ABOVEGROUND, ROOTS_FROM_MAP), "dead_wood_of_map"),
+            _dead_wood((EQUATION_ABOVEGROUND, EQUATION_ROOTS), "dead_wood_of_volume_equation"),
             _dead_wood((VOLUME_ABOVEGROUND, VOLUME_ROOTS), "dead_wood_of_volume"), _dead_wood((CLASS_MEAN, CLASS_MEAN_ROOTS), "dead_wood_of_mean"),
         ),
         "litter": (mapped_method("litter"), LITTER),

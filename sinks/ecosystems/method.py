@@ -41,12 +41,13 @@ class FactorFinder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueUnit:
-    """How a layer's numbers become tonnes per hectare, and what the tonnes are of."""
+    """How a layer's numbers become tonnes per hectare, and what the tonnes are of; ``biomass`` says how growing stock becomes a mass."""
 
     tonnes_per_ha: float
     basis: str
     dated: bool
     depth_cm: int = 0
+    biomass: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

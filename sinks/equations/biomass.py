@@ -171,6 +171,32 @@ def biomass_from_volume(volume: ArrayLike, slope: ArrayLike, intercept: ArrayLik
     return np.where(stock == 0.0, 0.0, _floats(slope) * stock + _floats(intercept))
 
 
+def living_biomass_of_stands(volume: ArrayLike, area: ArrayLike, slope: ArrayLike, intercept: ArrayLike) -> Floats:
+    """Living biomass of stands, roots included [t d.m.]: ``sum A (a V + b) = a * sum(A V) + b * A`` [ZHANG2013, FANG2001].
+
+    The equation of `biomass_from_volume` is a straight line, so its sum over stands
+    needs their volume and their area alone.
+
+    Parameters
+    ----------
+    volume : array_like
+        Growing stock of the stands [m3].
+    area : array_like
+        Land that carries growing stock [ha]; land without any adds no b.
+
+    Examples
+    --------
+    >>> round(float(living_biomass_of_stands(11000.0, 100.0, 0.6079, 17.062)), 1)
+    8393.1
+    """
+    return _floats(slope) * _floats(volume) + _floats(intercept) * _floats(area)
+
+
+def aboveground_of_living(living: ArrayLike, root_shoot_ratio: ArrayLike) -> Floats:
+    """The aboveground part of living biomass: ``B_AG = B / (1 + R)``, so that ``B_AG * (1 + R)`` is B again (equation 2.8 [IPCC2006])."""
+    return _floats(living) / (1.0 + _floats(root_shoot_ratio))
+
+
 def root_ratio_from_biomass(aboveground: ArrayLike, intercept: ArrayLike, slope: ArrayLike) -> Floats:
     """Root:shoot ratio, continuous in biomass [-].
 

@@ -112,7 +112,7 @@ def fit_model(retrieval: Retrieval, progress: Callable[[int, int], None] | None 
     plots, found = _plots(retrieval)
     year = retrieval.plots.year
     predictors = np.stack(
-        [values_at(retrieval.stack.layer(name), year, retrieval.stack.grid, plots.rows, plots.columns) for name in retrieval.predictors],
+        [values_at(retrieval.stack, name, year, plots.rows, plots.columns) for name in retrieval.predictors],
         axis=1,
     )
     plots, predictors, more = _complete(retrieval, plots, predictors)

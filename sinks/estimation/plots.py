@@ -192,7 +192,7 @@ def _sample(setup: Setup, section: PlotSection) -> tuple[Sample, list[Finding]]:
         raise InputError(wrong)
     path, label = setup.folders.find(section.file, "plots.file")
     plots, found = read_plots(path, section, setup.grid, setup.zone_sets[0], label, in_zones=True)
-    mapped = values_at(setup.stack.layer(section.layer), section.year, setup.grid, plots.rows, plots.columns)
+    mapped = values_at(setup.stack, section.layer, section.year, plots.rows, plots.columns)
     land = _land_at(setup, section.year, plots)
     reading = setup.reading()
     spoken = np.array([reading.ecosystems[name] == section.ecosystem for name in land], dtype=bool) & np.isfinite(mapped)
@@ -219,7 +219,7 @@ def _land_at(setup: Setup, year: int, plots: Plots) -> NDArray[np.object_]:
     """The mapped land class at each plot."""
 
     def codes(layer: str) -> Ints:
-        return values_at(setup.stack.layer(layer), year, setup.grid, plots.rows, plots.columns).astype(np.int64)
+        return values_at(setup.stack, layer, year, plots.rows, plots.columns).astype(np.int64)
 
     return land_of(setup).classes(year, codes)
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from aoi.findings import Finding, InputError, errors, finding
-from aoi.grids import Grid, crs_text, geodetic_crs, horizontal_crs, parse_crs
+from aoi.grids import TILE, Grid, crs_text, geodetic_crs, horizontal_crs, parse_crs
 from aoi.guard import open_vector
 from aoi.table import Column, Table, decode
 from aoi.zones import Zones
 from sinks.config import PlotSection
 from sinks.estimation.heads import renamed_head
-from sinks.layers.layer import Extent, Layer, read_member
+from sinks.layers.layer import Extent, Layer, Stack, read_member
+from sinks.layers.polygons import polygons_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -107,14 +108,20 @@ def check_units(section: PlotSection, unit: str | None, basis: str | None, where
     return [] if given == wanted else [finding("E-PLOT-06", where, given=given, wanted=wanted, layer=section.layer)]
 
 
-def values_at(layer: Layer, year: int, grid: Grid, rows: Ints, columns: Ints) -> Floats:
+def values_at(stack: Stack, name: str, year: int, rows: Ints, columns: Ints) -> Floats:
     """What a layer holds in cells of the grid, NaN for missing (codes: -1); the mean of its files where it has several.
+
+    Of survey polygons, whose pieces must be made, that of the largest share of the cell.
 
     Raises
     ------
     InputError
         A block cannot be decoded; values that cannot be.
     """
+    layer, grid = stack.layer(name), stack.grid
+    dates = dict(layer.polygons)
+    if year in dates or None in dates:
+        return _of_polygons(stack, layer, year if year in dates else None, rows, columns)
     places, back = np.unique(np.stack([rows, columns], axis=1), axis=0, return_inverse=True)
     out = np.zeros(len(places))
     found: list[Finding] = []
@@ -127,6 +134,19 @@ def values_at(layer: Layer, year: int, grid: Grid, rows: Ints, columns: Ints) ->
     if found:
         raise InputError(list({(one.id, one.where): one for one in found}.values()))
     return out[back.reshape(-1)]
+
+
+def _of_polygons(stack: Stack, layer: Layer, year: int | None, rows: Ints, columns: Ints) -> Floats:
+    """What the polygon with the largest share of each cell holds."""
+    out = np.zeros(len(rows))
+    tiles = np.stack([rows // TILE, columns // TILE], axis=1)
+    for row, col in np.unique(tiles, axis=0).tolist():
+        tile = stack.grid.tile_at(row, col)
+        found = polygons_of(stack, [layer], tile)
+        mine = (tiles == (row, col)).all(axis=1)
+        if found is not None:
+            out[mine] = found.dominant(tile)[layer.name, year, 0][rows[mine] - tile.row_off, columns[mine] - tile.col_off]
+    return out
 
 
 def _frame(path: Path, section: PlotSection, where: str) -> tuple[pd.DataFrame, str]:

@@ -7,7 +7,9 @@ from pathlib import Path
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import guarded_path
 from sinks.config import LAND_COVER, STAND_AGE, Config, LayerSection, PlotSection, RetrievalSection, read_config
-from sinks.layers.inputs import Source, build_stack, find_sources, valid_range
+from sinks.layers.cloud.local import shelf_of
+from sinks.layers.cloud.request import Footprint
+from sinks.layers.inputs import Source, build_stack, find_sources, valid_range, with_blocks
 from sinks.layers.layer import Stack
 from sinks.setup import Setup, set_up_config
 
@@ -90,6 +92,8 @@ def retrieval_of(path: Path, roots: Sequence[str] = (), *, of_plots: bool = Fals
         raise InputError(found)
     kept = {name: config.layers[name] for name in (LAND_COVER, *config.strata.values(), *({STAND_AGE} & config.layers.keys()))}
     run = set_up_config(config.model_copy(update={"layers": kept, "maps": ()}), notes, path.resolve().parent, roots)
+    if run.vectors:
+        raise InputError(finding("E-TUBAN-22", f"{path.name}: layers.{run.vectors[0].layer}", file=run.vectors[0].label))
     stack, sources = _with_predictors(run, config, dates)
     folder = guarded_path(settings.output, base=run.folders.base, roots=(Path(run.folders.base.anchor),), where="retrieval.output")
     return Retrieval(
@@ -102,9 +106,9 @@ def _undated(config: Config, dates: tuple[int, ...], where: str) -> list[Finding
     """Predictors that have no files for a date."""
     found = []
     for name, section in config.predictors.items():
-        missing = [year for year in dates if None not in section.files and year not in section.files]
+        missing = section.lacks(dates)
         if missing:
-            years = ", ".join(str(year) for year in section.files)
+            years = ", ".join(map(str, section.years))
             found.append(finding("E-YEAR-01", f"{where}: predictors.{name}", missing=", ".join(map(str, missing)), years=years))
     return found
 
@@ -113,11 +117,17 @@ def _with_predictors(run: Setup, config: Config, dates: tuple[int, ...]) -> tupl
     """The stack of a run with its predictors; classes keep the codes that mean no data."""
     section = config.run.model_copy(update={"years": dates, "base_year": None})
     predictors = config.model_copy(update={"run": section, "layers": config.predictors, "strata": {}})
-    sources, found = find_sources(predictors, run.folders)
+    shelf = shelf_of(config, Footprint(run.zone_sets[0]), run.folders.base, run.folders.roots)
+    sources, found = find_sources(predictors, run.folders, shelf)
     if errors(found):
         raise InputError(found)
     stack, more = build_stack(predictors, sources, run.grid, {}, {})
     if errors(more):
         raise InputError([*found, *more])
+    if any(source.stored is not None for source in sources):
+        placed, stack, more = with_blocks(sources, stack, tuple(run.coverage().tiles()))
+        sources = list(placed)
+        if errors(more):
+            raise InputError(more)
     layers = (*run.stack.layers, *stack.layers)
     return Stack(grid=run.grid, layers=layers, years=dates, derived=run.stack.derived), (*run.sources, *sources)

@@ -13,11 +13,18 @@ from typing import Any
 import numpy as np
 
 from aoi.findings import Finding, InputError, errors, finding
-from aoi.grids import Grid, alignment, crs_text, horizontal_crs, parse_crs, same_crs
+from aoi.grids import Grid, Tile, alignment, crs_text, horizontal_crs, parse_crs, same_crs
 from aoi.guard import guarded_path
+from aoi.zones import box_text
 from sinks.config import DENSITY_LAYERS, LAND_COVER, Config, LayerSection
+from sinks.layers.cloud.cache import Stored
+from sinks.layers.cloud.local import Shelf, file_of_set, lacking
+from sinks.layers.cloud.needed import wanted_blocks
+from sinks.layers.cloud.request import Request, requests_of
 from sinks.layers.layer import Kind, Layer, RasterFile, Stack
 from sinks.layers.raster import Header, read_header
+from sinks.layers.vector import VectorSet, VectorSource, is_vector, same_polygons_twice, source_of
+from sinks.presets import check_encoding
 from sinks.units import C_TO_CO2, DENSITY_UNITS, VOLUME_DENSITY_UNIT, to_tonnes_per_hectare
 
 CLASS_RESAMPLING = ("nearest", "mode")
@@ -26,7 +33,17 @@ VALUE_RESAMPLING = ("nearest", "bilinear", "average")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One file as the configuration names it, with its header."""
+    """One file as the configuration names it, with its header.
+
+    Parameters
+    ----------
+    origin : str
+        Where a file of the network comes from, and its version there; empty for others.
+    stored : Stored, optional
+        Its place in the cache of the network.
+    sha256 : str
+        What its content must be; empty where nothing is known.
+    """
 
     layer: str
     year: int | None
@@ -35,6 +52,10 @@ class Source:
     path: Path
     header: Header
     grid: Grid
+    band: int = 1
+    origin: str = ""
+    stored: Stored | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +110,16 @@ def folders_of(config: Config, base: Path, more: Sequence[str] = ()) -> Folders:
     return Folders(base=base, roots=tuple((base / root).resolve() for root in (*config.run.roots, *more)))
 
 
-def find_sources(config: Config, folders: Folders) -> tuple[list[Source], list[Finding]]:
-    """Every raster of a configuration with its header, and all findings of names and headers."""
+def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None, polygons: bool = False) -> tuple[list[Source], list[Finding]]:
+    """Every raster of a configuration with its header, and all findings of names and headers.
+
+    Parameters
+    ----------
+    shelf : Shelf, optional
+        Where items of catalogues are; without it layers of catalogues have no files.
+    polygons : bool
+        Files of polygons are left to `find_vectors`; else they are no rasters.
+    """
     sources: list[Source] = []
     found: list[Finding] = []
     for name, layer in config.layers.items():
@@ -99,17 +128,161 @@ def find_sources(config: Config, folders: Folders) -> tuple[list[Source], list[F
                 continue
             place = f"layers.{name}" + ("" if year is None else f".{year}")
             for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
+                if polygons and is_vector(path):
+                    continue
+                band = layer.band_of(year)
+                label = label if band is None else f"{label}#{band}"
                 try:
-                    header = read_header(path, label)
+                    header = _header(path, layer, label, band)
                     grid = _grid(header, layer, label)
                 except InputError as error:
                     found += error.findings
                     continue
                 sources.append(
-                    Source(layer=name, year=year, member=number if layer.files_mean else 0, label=label, path=path, header=header, grid=grid)
+                    Source(
+                        layer=name, year=year, member=number if layer.files_mean else 0, label=label, path=path, header=header, grid=grid, band=band or 1
+                    )
                 )
+    if shelf is not None:
+        sources += _catalogued(config, shelf, found)
     found += _same_file_twice(config, sources)
     return sources, found
+
+
+def find_vectors(config: Config, folders: Folders) -> tuple[list[VectorSource], list[Finding]]:
+    """Every file of survey polygons of a configuration with its header, and all findings of headers; names were looked at by `find_sources`."""
+    sources: list[VectorSource] = []
+    found: list[Finding] = []
+    for name, layer in config.layers.items():
+        for year, texts in layer.files.items():
+            if year is not None and year not in config.run.dates:
+                continue
+            files = _listed(texts, folders, f"layers.{name}", [])
+            polygons = [(label, path) for label, path in files if is_vector(path)]
+            if polygons and (len(polygons) < len(files) or layer.files_mean):
+                found.append(finding("E-TUBAN-15", f"layers.{name}", file=polygons[0][0]))
+            for label, path in polygons:
+                try:
+                    source, notes = source_of(name, year, label, path, layer)
+                except InputError as error:
+                    found += error.findings
+                    continue
+                sources.append(source)
+                found += notes
+    return sources, [*found, *same_polygons_twice(config, sources)]
+
+
+def _catalogued(config: Config, shelf: Shelf, found: list[Finding]) -> list[Source]:
+    """The files of items of catalogues: those of the cache are there with their headers, not yet with their blocks."""
+    out: list[Source] = []
+    try:
+        requests = requests_of(config)
+    except InputError as error:
+        found += error.findings
+        return out
+    for request in requests:
+        try:
+            out += _of_items(request, config.layers[request.layer], shelf)
+        except InputError as error:
+            found += error.findings
+    return out
+
+
+def _of_items(request: Request, section: LayerSection, shelf: Shelf) -> list[Source]:
+    """The files of the items of a request; items of one date are a mosaic in the order of their ids."""
+    items = shelf.items(request)
+    dates = sorted({item.begins for item in items})
+    out: list[Source] = []
+    missing: list[str] = []
+    found: list[Finding] = []
+    for item in items:
+        stored = shelf.stored(item)
+        kept = stored.kept() if stored is not None else None
+        path = item.local if stored is None else stored.header
+        band = section.band_of(request.year)
+        label = item.label if band is None else f"{item.label}#{band}"
+        if path is None or (stored is not None and kept is None):
+            missing.append(item.id)
+            continue
+        try:
+            header = _header(path, section, label, band)
+            grid = _grid(header, section, label)
+        except InputError as error:
+            found += error.findings
+            continue
+        member = 0 if request.one_date else dates.index(item.begins)
+        origin = "" if kept is None else " ".join(one for one in (kept.href, kept.version.etag or kept.version.modified) if one)
+        out.append(
+            Source(
+                layer=request.layer, year=request.year, member=member, label=label, path=path, header=header, grid=grid, band=band or 1,
+                origin=origin, stored=stored,
+            )
+        )
+    if missing:
+        found.append(lacking(request.where, missing))
+    if found:
+        raise InputError(found)
+    return out
+
+
+def with_blocks(sources: Sequence[Source], stack: Stack, tiles: Sequence[Tile]) -> tuple[tuple[Source, ...], Stack, list[Finding]]:
+    """The sources and the stack with the files of the blocks that the tiles of a run touch; what is not in the cache is found."""
+    wanted = wanted_of(sources, stack, tiles)
+    found: list[Finding] = []
+    missing: dict[str, list[str]] = {}
+    paths: dict[Path, Path] = {}
+    for header, (stored, blocks) in wanted.items():
+        try:
+            path = file_of_set(stored, blocks)
+        except InputError as error:
+            found += error.findings
+            continue
+        if path is not None:
+            paths[header] = path
+            continue
+        for source in sources:
+            if source.path == header:
+                place = f"layers.{source.layer}" + ("" if source.year is None else f".{source.year}")
+                missing.setdefault(place, []).append(stored.item.id)
+    found += [lacking(place, names) for place, names in missing.items()]
+    return tuple(_placed(source, paths) for source in sources), _with_paths(stack, paths), found
+
+
+def wanted_of(sources: Sequence[Source], stack: Stack, tiles: Sequence[Tile]) -> dict[Path, tuple[Stored, "np.ndarray[Any, np.dtype[np.bool_]]"]]:
+    """For each file of the cache, by the path of its header, the blocks that a run reads: of all layers that read it."""
+    grids = {source.path: source for source in sources if source.stored is not None}
+    out: dict[Path, tuple[Stored, Any]] = {}
+    for layer in stack.layers:
+        for file in {file.path: file for _, members in layer.dates for member in members for file in member}.values():
+            source = grids.get(Path(file.path))
+            if source is None or source.stored is None:
+                continue
+            block = source.header.block_height, source.header.block_width
+            blocks = wanted_blocks(tiles, stack.grid, source.grid, file.offset, block)
+            before = out.get(source.path)
+            out[source.path] = source.stored, blocks if before is None else before[1] | blocks
+    return out
+
+
+def _placed(source: Source, paths: Mapping[Path, Path]) -> Source:
+    """A source whose header was read from another file than its cells are."""
+    path = paths.get(source.path)
+    kept = source.stored.kept() if path is not None and source.stored is not None else None
+    return source if path is None or kept is None else replace(source, path=path, sha256=str(kept.files[path.stem][0]))
+
+
+def _with_paths(stack: Stack, paths: Mapping[Path, Path]) -> Stack:
+    layers = tuple(
+        replace(
+            layer,
+            dates=tuple(
+                (year, tuple(tuple(replace(file, path=str(paths.get(Path(file.path), file.path))) for file in member) for member in members))
+                for year, members in layer.dates
+            ),
+        )
+        for layer in stack.layers
+    )
+    return replace(stack, layers=layers)
 
 
 def _listed(texts: Sequence[str], folders: Folders, place: str, found: list[Finding]) -> list[tuple[str, Path]]:
@@ -142,6 +315,15 @@ def _matching(folder: Path, label: str, pattern: str) -> list[str]:
         raise InputError(finding("E-FILE-02", label, reason=error.strerror or type(error).__name__)) from error
 
 
+def _header(path: Path, layer: LayerSection, label: str, band: int | None) -> Header:
+    """The header of a file of a layer; one that has not the encoding of its product is refused."""
+    header = read_header(path, label, band)
+    wrong = check_encoding(layer.preset, layer.scale, header.dtype, label) if layer.preset is not None else []
+    if wrong:
+        raise InputError(wrong)
+    return header
+
+
 def _grid(header: Header, layer: LayerSection, label: str) -> Grid:
     if layer.crs is not None:
         crs = crs_text(parse_crs(layer.crs, label))
@@ -165,7 +347,7 @@ def _same_file_twice(config: Config, sources: Sequence[Source]) -> list[Finding]
     return found
 
 
-def shared_by_years(sources: Sequence[Source], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
+def shared_by_years(sources: Sequence[Source | VectorSource], layer: str, contents: Mapping[str, str]) -> list[tuple[int, int, list[tuple[str, str]], bool]]:
     """Pairs of years of a layer that have files of one content.
 
     Returns
@@ -185,18 +367,21 @@ def shared_by_years(sources: Sequence[Source], layer: str, contents: Mapping[str
     return out
 
 
-def run_grid(config: Config, sources: Sequence[Source], folders: Folders) -> Grid:
+def run_grid(config: Config, sources: Sequence[Source], folders: Folders, vectors: Sequence[VectorSource] = ()) -> Grid:
     """The grid of a run: declared, like a layer or file, else that of the land cover of the first result year.
 
     Raises
     ------
     InputError
-        ``like`` names nothing, or the files of a mosaic do not share a lattice.
+        ``like`` names nothing, the files of a mosaic do not share a lattice, or
+        polygons alone are to tell it (``E-TUBAN-16``).
     """
     section = config.grid
     if section.crs is not None and section.resolution is not None:
-        return _declared_grid(section.crs, section.resolution, sources, section.cell_area)
+        return _declared_grid(section.crs, section.resolution, sources, section.cell_area, vectors)
     like = section.like or LAND_COVER
+    if any(source.layer == like for source in vectors) and not any(source.layer == like for source in sources):
+        raise InputError(finding("E-TUBAN-16", "grid", layer=like))
     mine = [source for source in sources if source.layer == like]
     if not mine:
         path, label = folders.find(like, "grid.like")
@@ -225,29 +410,24 @@ def _union(sources: Sequence[Source]) -> Grid:
     return Grid(crs=first.crs, transform=(a, b, c + left * a, d, e, f + top * e), width=right - left, height=bottom - top)
 
 
-def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_area: str) -> Grid:
+def _declared_grid(crs: str, resolution: float, sources: Sequence[Source], cell_area: str, vectors: Sequence[VectorSource] = ()) -> Grid:
     """A grid of a CRS and resolution over the land cover; its corners are whole multiples of the resolution."""
     from pyproj import Transformer
 
     target = crs_text(parse_crs(crs, "grid.crs"))
     boxes = []
-    for source in sources:
-        if source.layer == LAND_COVER:
-            move = Transformer.from_crs(horizontal_crs(source.grid.crs), horizontal_crs(target), always_xy=True)
-            boxes.append(move.transform_bounds(*source.grid.bounds, densify_pts=101))
+    lands = [(one.grid.crs, one.grid.bounds) for one in sources if one.layer == LAND_COVER]
+    lands += [(one.crs, one.header.bounds) for one in vectors if one.layer == LAND_COVER]
+    for source_crs, bounds in lands:
+        move = Transformer.from_crs(horizontal_crs(source_crs), horizontal_crs(target), always_xy=True)
+        boxes.append(move.transform_bounds(*bounds, densify_pts=101))
     edges = np.asarray(boxes)
     if not np.isfinite(edges).all():
-        raise InputError(finding("E-CRS-04", "grid.crs", extent=_box_of(sources), crs=horizontal_crs(target).name))
+        raise InputError(finding("E-CRS-04", "grid.crs", extent=box_text(np.asarray(lands[0][1])), crs=horizontal_crs(target).name))
     (left, bottom), (right, top) = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
     west, north = np.floor(left / resolution) * resolution, np.ceil(top / resolution) * resolution
     width, height = int(np.ceil((right - west) / resolution)), int(np.ceil((north - bottom) / resolution))
     return Grid(crs=target, transform=(resolution, 0.0, west, 0.0, -resolution, north), width=width, height=height, cell_area=cell_area)  # type: ignore[arg-type]
-
-
-def _box_of(sources: Sequence[Source]) -> str:
-    """Where the land cover lies, for a message."""
-    left, bottom, right, top = next(source.grid.bounds for source in sources if source.layer == LAND_COVER)
-    return f"x {left:.6g} .. {right:.6g}, y {bottom:.6g} .. {top:.6g}"
 
 
 def _misaligned(source: Source, grid: Grid) -> Finding:
@@ -312,7 +492,7 @@ def _raster_file(source: Source, section: LayerSection, grid: Grid, sha256: str)
         source_crs=source.grid.crs, nodata=source.header.nodata if section.nodata is None else section.nodata,
         scale=source.header.scale if section.scale is None else section.scale,
         add=source.header.offset if section.offset is None else section.offset, sha256=sha256,
-        striped=source.header.striped,
+        striped=source.header.striped, band=source.band,
     )  # fmt: skip
     return file, found
 
@@ -337,6 +517,12 @@ def _check_resampling(name: str, section: LayerSection, kind: Kind) -> list[Find
     if section.resampling is None or section.resampling in allowed:
         return []
     return [finding("E-ALIGN-04", f"layers.{name}.resampling", resampling=section.resampling, allowed=", ".join(allowed))]
+
+
+def with_polygons(stack: Stack, sets: tuple[VectorSet, ...], places: Mapping[str, Mapping[int | None, tuple[int, int]]]) -> Stack:
+    """The layers of a run with those dates that come from survey polygons."""
+    layers = (replace(layer, polygons=tuple(sorted(places.get(layer.name, {}).items(), key=str))) for layer in stack.layers)
+    return replace(stack, layers=tuple(layers), vectors=sets)
 
 
 def valid_range(name: str, section: LayerSection) -> tuple[float, float] | None:

@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import Grid
 from sinks.layers.raster import dataset_of, read_failure
+from sinks.layers.vector import VectorSet
 
 MISSING_CLASS = -1
 MOST_CODE = 2**31 - 1
@@ -43,6 +44,8 @@ class RasterFile:
         Its CRS as WKT (declared by the user or by the file).
     striped : bool
         Kept as whole rows: reading some of its columns decodes all of them.
+    band : int
+        Which of its bands, from 1.
     """
 
     path: str
@@ -56,6 +59,7 @@ class RasterFile:
     add: float
     sha256: str
     striped: bool = False
+    band: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,8 @@ class Layer:
     """A named layer: its files by date and member, and what its numbers mean.
 
     ``dates`` maps a year (None: the same at every date) to members; a member is a
-    mosaic of files, and a date with several members is averaged over them.
+    mosaic of files, and a date with several members is averaged over them. ``polygons``
+    maps dates that come from survey polygons to a set of the stack and its column.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Layer:
     valid_declared: bool = False
     resampling: str | None = None
     se: str | None = None
+    polygons: tuple[tuple[int | None, tuple[int, int]], ...] = ()
 
     def members(self, year: int) -> tuple[tuple[RasterFile, ...], ...]:
         """The members of a date: of the year itself, or those that hold at every date."""
@@ -82,7 +88,7 @@ class Layer:
 
     def date_key(self, year: int) -> int | None:
         """The key under which a date stands: the year, or None for a layer that never changes."""
-        return year if any(date == year for date, _ in self.dates) else None
+        return year if any(date == year for date, _ in (*self.dates, *self.polygons)) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,7 @@ class Stack:
     grid: Grid
     layers: tuple[Layer, ...]
     years: tuple[int, ...]
+    vectors: tuple[VectorSet, ...] = ()
     derived: tuple["Derivation", ...] = ()
 
     def layer(self, name: str) -> Layer:
@@ -222,12 +229,12 @@ def read_stored(layer: Layer, member: tuple[RasterFile, ...], extent: Extent, sc
         return None
     try:
         dataset = dataset_of(file.path)
-        kind = np.dtype(dataset.dtypes[0])
+        kind = np.dtype(dataset.dtypes[file.band - 1])
         if kind not in STORED_TYPES or (layer.kind == "classes" and not _holds_codes_only(kind)):
             return None
         cells, offset = scratch.take((extent.height, extent.width), kind)
         window = Window(extent.col_off - file.offset[1], extent.row_off - file.offset[0], extent.width, extent.height)
-        dataset.read(1, window=window, out=cells)
+        dataset.read(file.band, window=window, out=cells)
     except RasterioError as error:
         raise read_failure(error, file.path, file.label, extent.row_off, extent.col_off) from error
     limits = layer.valid if layer.valid is not None else _ANY_NUMBER
@@ -322,7 +329,7 @@ def _read(file: RasterFile, layer: Layer, grid: Grid, part: Extent) -> NDArray[A
         dataset = dataset_of(file.path)
         if file.offset is not None:
             window = Window(part.col_off - file.offset[1], part.row_off - file.offset[0], part.width, part.height)
-            return np.asarray(dataset.read(1, window=window))
+            return np.asarray(dataset.read(file.band, window=window))
         return _read_warped(dataset, file, layer, grid, part)
     except RasterioError as error:
         raise read_failure(error, file.path, file.label, part.row_off, part.col_off) from error
@@ -330,7 +337,7 @@ def _read(file: RasterFile, layer: Layer, grid: Grid, part: Extent) -> NDArray[A
 
 def _read_warped(dataset: Any, file: RasterFile, layer: Layer, grid: Grid, part: Extent) -> NDArray[Any]:
     """Cells warped to the run's grid: exact transformation and fixed scale, so that no window changes a cell (FAULTS R7)."""
-    nodata = file.nodata if file.nodata is not None else _spare_value(dataset.dtypes[0])
+    nodata = file.nodata if file.nodata is not None else _spare_value(dataset.dtypes[file.band - 1])
     with WarpedVRT(
         dataset,
         src_crs=file.source_crs,
@@ -345,9 +352,11 @@ def _read_warped(dataset: Any, file: RasterFile, layer: Layer, grid: Grid, part:
         XSCALE=1,
         YSCALE=1,
     ) as warped:
-        raw = np.asarray(warped.read(1, window=Window(part.col_off, part.row_off, part.width, part.height)))
+        raw = np.asarray(warped.read(file.band, window=Window(part.col_off, part.row_off, part.width, part.height)))
         if file.nodata is None:
-            covered = warped.dataset_mask(window=Window(part.col_off, part.row_off, part.width, part.height)) > 0
+            window = Window(part.col_off, part.row_off, part.width, part.height)
+            mask = warped.dataset_mask(window=window) if warped.count == 1 else warped.read_masks(file.band, window=window)
+            covered = mask > 0
             raw = np.where(covered, raw.astype(np.float64), np.nan)
     return raw
 

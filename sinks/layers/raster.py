@@ -64,8 +64,13 @@ SOURCES_TAG = "ALIGNED_FROM"
 """The tag in which an aligned file says what it was made from."""
 
 
-def read_header(path: Path, where: str) -> Header:
+def read_header(path: Path, where: str, band: int | None = None) -> Header:
     """The header of a GeoTIFF.
+
+    Parameters
+    ----------
+    band : int, optional
+        Which band is meant, from 1; None where the file has one.
 
     Raises
     ------
@@ -78,34 +83,36 @@ def read_header(path: Path, where: str) -> Header:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", NotGeoreferencedWarning)
-            header = _header(path)
+            header = _header(path, band or 1)
     except NotGeoreferencedWarning as error:
         raise InputError(finding("E-RASTER-06", where)) from error
     except (RasterioError, CRSError) as error:
         raise InputError(finding("E-RASTER-02", where, reason=_plain(error, path))) from error
     if max(header.width, header.height) > MOST_CELLS_A_SIDE or header.bands > MOST_BANDS:
         raise InputError(finding("E-RASTER-04", where, width=header.width, height=header.height, bands=header.bands))
-    if header.bands != 1 or "complex" in header.dtype:
+    if (band is None and header.bands != 1) or header.bands < (band or 1) or "complex" in header.dtype:
         raise InputError(finding("E-RASTER-05", where, bands=header.bands, dtype=header.dtype))
     if header.scale == 0 or not (math.isfinite(header.scale) and math.isfinite(header.offset)):
         raise InputError(finding("E-RASTER-07", where, scale=f"{header.scale:g}", offset=f"{header.offset:g}"))
     return header
 
 
-def _header(path: Path) -> Header:
+def _header(path: Path, band: int) -> Header:
+    """The header as one band tells it; that of the first where there is no such band."""
     with _open(path) as dataset:
+        at = band - 1 if band <= dataset.count else 0
         return Header(
             crs_wkt=dataset.crs.to_wkt() if dataset.crs else "",
             transform=tuple(dataset.transform)[:6],
             width=dataset.width,
             height=dataset.height,
-            dtype=dataset.dtypes[0],
-            nodata=dataset.nodata,
-            scale=float(dataset.scales[0]),
-            offset=float(dataset.offsets[0]),
+            dtype=dataset.dtypes[at],
+            nodata=dataset.nodatavals[at],
+            scale=float(dataset.scales[at]),
+            offset=float(dataset.offsets[at]),
             bands=dataset.count,
-            block_height=dataset.block_shapes[0][0],
-            block_width=dataset.block_shapes[0][1],
+            block_height=dataset.block_shapes[at][0],
+            block_width=dataset.block_shapes[at][1],
             sources=str(dataset.tags().get(SOURCES_TAG, "")),
         )
 

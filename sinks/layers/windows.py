@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -20,7 +20,8 @@ from aoi.coverage import Coverage, Segments, TileCoverage
 from aoi.findings import Finding, InputError
 from aoi.grids import TILE, Tile
 from sinks.layers.cluster import run_on_cluster
-from sinks.layers.layer import Extent, Scratch, Stack, Stored, read_member, read_stored, room_of, stored_from
+from sinks.layers.layer import Extent, Layer, Scratch, Stack, Stored, read_member, read_stored, room_of, stored_from
+from sinks.layers.polygons import Polygons, polygons_of
 
 Key = tuple[str, int | None, int]
 _WIDEST_BYTES = 1 << 29
@@ -45,6 +46,9 @@ class Block:
         The zones as stretches of cells.
     area_ha : float64
         Areas of the cells, broadcasts to (height, width).
+    polygons : Polygons, optional
+        The survey polygons of the tile, where layers come from such; ``stored`` then
+        holds what the polygon with the largest share gives to a cell.
     """
 
     tile: Tile
@@ -56,6 +60,7 @@ class Block:
     coverage: Coverage
     segments: Segments
     area_ha: NDArray[np.float64]
+    polygons: Polygons | None = None
 
     @cached_property
     def arrays(self) -> Mapping[Key, NDArray[Any]]:
@@ -220,15 +225,16 @@ class _Task:
         stored, found = self._read(window, scratch, closely)
         if found and not self.salvage:
             return _Answer(tiles[0], [], found)
-        blocks = (self._block(tile, window, stored, scratch) for tile in tiles)
+        blocks = (self._with_polygons(self._block(tile, window, stored, scratch)) for tile in tiles)
         return _Answer(tiles[0], [(block.tile, self.function(block)) for block in blocks], found)
 
     def _read(self, window: Extent, scratch: Scratch, closely: bool) -> tuple[dict[Key, Stored], list[Finding]]:
         members = [
             (layer, (layer.name, date, number), member)
-            for layer in self.stack.layers if self.only is None or layer.name in self.only
-            for date, files in layer.dates for number, member in enumerate(files)
-        ]  # fmt: skip
+            for layer in self._layers
+            for date, files in layer.dates
+            for number, member in enumerate(files)
+        ]
         scratch.clear((len(members) + _files_made(self.stack, self.only)) * room_of(window))
         stored: dict[Key, Stored] = {}
         found: list[Finding] = []
@@ -248,6 +254,23 @@ class _Task:
         made = [one.made(stored, scratch) for one in self.stack.derived]
         used_up = frozenset(key for one in self.stack.derived for key in one.used_up)
         return {**{key: one for key, one in stored.items() if key not in used_up}, **{key: one for part in made for key, one in part.items()}}
+
+    @cached_property
+    def _layers(self) -> list[Layer]:
+        """The layers to read."""
+        return [layer for layer in self.stack.layers if self.only is None or layer.name in self.only]
+
+    def _with_polygons(self, block: Block) -> Block:
+        """The block with the layers that come from survey polygons, where there are such."""
+        found = polygons_of(self.stack, self._layers, block.tile)
+        if found is None:
+            return block
+        tile, more = block.tile, {}
+        for key, cells in found.dominant(tile).items():
+            window = np.empty((block.row + tile.height, block.width), dtype=cells.dtype)
+            window[block.row :, block.col : block.col + tile.width] = cells
+            more[key] = Stored(cells=window, offset=0, kind=self.stack.layer(key[0]).kind)
+        return replace(block, stored={**block.stored, **more}, polygons=found)
 
     def _block(self, tile: Tile, window: Extent, stored: dict[Key, Stored], scratch: Scratch) -> Block:
         return Block(

@@ -10,13 +10,14 @@ from aoi.texts import Language, text
 from sinks.accounting.summary import OFFSET, REMOVAL, STOCK
 from sinks.config import BY_ECOSYSTEM, approach_of
 from sinks.ecosystems.catalogue import INVENTORIED
+from sinks.report.year_words import year_words
 
 _WAN = 10_000.0
 
 
 def summary_words(
     summary: pd.DataFrame, zones: pd.DataFrame, settings: Mapping[str, Any], factors: pd.DataFrame, bounds: pd.DataFrame,
-    findings: Sequence[str], language: Language,
+    findings: Sequence[str], language: Language, of_years: Mapping[str, pd.DataFrame] | None = None,
 ) -> str:  # fmt: skip
     """The summary of a run: what it is, stock and sink of the region and of every zone, what is missing.
 
@@ -28,6 +29,8 @@ def summary_words(
         Settings of the run.
     findings : sequence of str
         Lines of warnings and notes.
+    of_years : mapping, optional
+        Tables that a run with annual layers has beside, by name.
     """
 
     def say(key: str, **values: object) -> str:
@@ -41,6 +44,7 @@ def summary_words(
         lines += ["", f"## {_name(whole, zones, language)}", ""]
         lines += _of_zone(summary, whole, settings["years"], say, language)
     lines += ["", f"## {say('by_zone')}", "", *_zone_table(summary, zones, settings["years"], say, language)]
+    lines += year_words(of_years or {}, _wholes(summary, zones), say, lambda zone: _name(zone, zones, language), language)
     unverified = factors[~factors["verified"].fillna(False).astype(bool)]
     lines += ["", f"## {say('caveats')}", "", say("unverified", n=len(unverified), all=len(factors))]
     lines += [f"  - {row.id} = {row.value:g} {row.unit} [{row.tag}]" for row in unverified.itertuples()]

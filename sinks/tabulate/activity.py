@@ -27,7 +27,7 @@ def combine(tiles: Iterable[TileSums], plan: Plan, zones: Sequence[str]) -> Acti
 
     Tiles are taken one by one: what is held grows with the tables, not with the tiles.
     """
-    gathered = _Gathered(len(YEAR_SUMS)), _Gathered(len(PAIR_SUMS)), _Gathered(len(LATTICE_SUMS))
+    gathered = GatheredSums(len(YEAR_SUMS)), GatheredSums(len(PAIR_SUMS)), GatheredSums(len(LATTICE_SUMS))
     for tile in tiles:
         for table, part in zip(gathered, (tile.year, tile.pair, tile.lattice), strict=True):
             table.add(part)
@@ -43,7 +43,7 @@ def combine(tiles: Iterable[TileSums], plan: Plan, zones: Sequence[str]) -> Acti
 
 
 @dataclass(frozen=True, slots=True)
-class _Records:
+class Records:
     """Group keys (n, k), codes (n,) and sums (n, m) of all records of a table, in no order."""
 
     keys: NDArray[np.int64]
@@ -51,7 +51,7 @@ class _Records:
     sums: NDArray[np.float64]
 
 
-class _Gathered:
+class GatheredSums:
     """Records of all tiles, added up by group and code."""
 
     def __init__(self, wide: int) -> None:
@@ -76,18 +76,18 @@ class _Gathered:
         places = np.fromiter((self._places.setdefault(name, len(self._places)) for name in names.tolist()), dtype=np.int64, count=len(names))
         self._sums.add(places, np.ascontiguousarray(part.sums))
 
-    def records(self) -> _Records:
+    def records(self) -> Records:
         """What has been added up."""
         names = np.fromiter(self._places, dtype=np.int64, count=len(self._places))
         keys = np.stack(self._keys) if self._keys else np.zeros((0, 0), dtype=np.int64)
-        return _Records(keys[names >> _CODE_BITS] if len(names) else keys, names & ((1 << _CODE_BITS) - 1), self._sums.totals(len(names)))
+        return Records(keys[names >> _CODE_BITS] if len(names) else keys, names & ((1 << _CODE_BITS) - 1), self._sums.totals(len(names)))
 
 
 _CODE_BITS = 40
 """Codes are below this power of two; above it stands the group."""
 
 
-def _stratum_codes(plan: Plan, year: _Records, pair: _Records) -> NDArray[np.int64]:
+def _stratum_codes(plan: Plan, year: Records, pair: Records) -> NDArray[np.int64]:
     """The distinct codes of the strata, sorted: the place is the id."""
     count = len(plan.strata)
     if not count:
@@ -110,7 +110,7 @@ def _layer_names(plan: Plan, column: NDArray[np.int64]) -> NDArray[np.object_]:
     return np.asarray(plan.layer_names, dtype=object)[column]
 
 
-def _year_frame(sums: _Records, plan: Plan, zones: Sequence[str], names: list[str], codes: NDArray[np.int64]) -> pd.DataFrame:
+def _year_frame(sums: Records, plan: Plan, zones: Sequence[str], names: list[str], codes: NDArray[np.int64]) -> pd.DataFrame:
     place = {name: number for number, name in enumerate(plan.year_keys)}
     keys = _with_columns(sums, len(plan.year_keys) - 3)
     layer, member, _, bin = of_code(sums.code)
@@ -129,7 +129,7 @@ def _year_frame(sums: _Records, plan: Plan, zones: Sequence[str], names: list[st
     return ACTIVITY_YEAR.sorted(ACTIVITY_YEAR.typed(frame))
 
 
-def _pair_frame(sums: _Records, plan: Plan, zones: Sequence[str], names: list[str], codes: NDArray[np.int64]) -> pd.DataFrame:
+def _pair_frame(sums: Records, plan: Plan, zones: Sequence[str], names: list[str], codes: NDArray[np.int64]) -> pd.DataFrame:
     place = {name: number for number, name in enumerate(plan.pair_keys)}
     keys = _with_columns(sums, len(plan.pair_keys) - 4)
     layer, member, date, bin = of_code(sums.code)
@@ -152,12 +152,12 @@ def _pair_frame(sums: _Records, plan: Plan, zones: Sequence[str], names: list[st
     return ACTIVITY_PAIR.sorted(ACTIVITY_PAIR.typed(frame))
 
 
-def _with_columns(sums: _Records, columns: int) -> NDArray[np.int64]:
+def _with_columns(sums: Records, columns: int) -> NDArray[np.int64]:
     """The keys of records, with their columns also where there are none."""
     return sums.keys.reshape(-1, columns) if len(sums.keys) else np.zeros((0, columns), dtype=np.int64)
 
 
-def _lattice_frame(sums: _Records, plan: Plan, zones: Sequence[str]) -> pd.DataFrame:
+def _lattice_frame(sums: Records, plan: Plan, zones: Sequence[str]) -> pd.DataFrame:
     keys = dict(zip(plan.lattice_keys, _with_columns(sums, len(plan.lattice_keys)).T, strict=True))
     frame = pd.DataFrame(
         {

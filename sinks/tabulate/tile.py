@@ -8,8 +8,9 @@ kernel does the same and gives the same bits. No carbon equation stands here: th
 pass only accumulates (ACCOUNTING 1).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -306,6 +307,38 @@ def layout_of(plan: Plan, files: tuple[Key, ...]) -> Layout:
     return _Builder(plan, files).build()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Places:
+    """What is summed: a row for each zone and cell, or for each zone and piece of a cell.
+
+    Parameters
+    ----------
+    at : (n,) int64
+        The cell, as a flat index in the tile.
+    zone : (n,) int64
+        Position of the zone among the codes.
+    area : (n,) float64
+        Hectares that a row stands for.
+    column : callable
+        (layer, year or None, member) -> (n,) codes or values.
+    """
+
+    at: Ints
+    zone: Ints
+    area: Floats
+    column: Callable[[Key], NDArray[Any]]
+
+
+def cell_places(block: Block) -> Places:
+    """The cells of the zones, one row per zone and cell."""
+    at = block.zones.cells
+    shape = (block.tile.height, block.tile.width)
+    return Places(
+        at=at, zone=block.zones.zones.astype(np.int64), area=block.zones.fractions * np.broadcast_to(block.area_ha, shape).reshape(-1)[at],
+        column=lambda key: block.arrays[key].reshape(-1)[at],
+    )  # fmt: skip
+
+
 def tile_sums(block: Block, plan: Plan) -> TileSums:
     """The partial tables of a tile, by numpy.
 
@@ -316,7 +349,12 @@ def tile_sums(block: Block, plan: Plan) -> TileSums:
     plan : Plan
         What is summed.
     """
-    cells = _Cells(block, layout_of(plan, tuple(block.stored)))
+    return sums_of(block, plan, cell_places(block))
+
+
+def sums_of(block: Block, plan: Plan, places: Places) -> TileSums:
+    """The partial tables of some places of a tile."""
+    cells = _Cells(block, layout_of(plan, tuple(block.stored)), places)
     years = [_Table(year=(year,), columns=columns, interval=False) for year, columns in zip(plan.years, cells.layout.year_columns, strict=True)]
     pairs = [_Table(year=pair, columns=columns, interval=True) for pair, columns in zip(plan.intervals, cells.layout.pair_columns, strict=True)]
     return TileSums(
@@ -327,16 +365,13 @@ def tile_sums(block: Block, plan: Plan) -> TileSums:
 
 
 class _Cells:
-    """The cells of the zones as flat columns, one row per zone and cell; and their sums by kind and joint bin."""
+    """The places of the zones as flat columns, and their sums by kind and joint bin."""
 
-    def __init__(self, block: Block, layout: Layout) -> None:
+    def __init__(self, block: Block, layout: Layout, places: Places) -> None:
         self.block = block
         self.layout = layout
-        self.at = block.zones.cells
-        self.zone = block.zones.zones.astype(np.int64)
-        shape = (block.tile.height, block.tile.width)
-        self.area = block.zones.fractions * np.broadcast_to(block.area_ha, shape).reshape(-1)[self.at]
-        columns = [self.zone, *(block.arrays[key].reshape(-1)[self.at].astype(np.int64) for key in layout.classes)]
+        self.at, self.zone, self.area, self.column = places.at, places.zone, places.area, places.column
+        columns = [self.zone, *(self.column(key).astype(np.int64) for key in layout.classes)]
         self.kind, first = as_met(columns)
         self.kinds = np.stack([column[first] for column in columns], axis=1)
         self.kind_area = np.bincount(self.kind, weights=self.area, minlength=len(first)).astype(np.float64)
@@ -348,7 +383,7 @@ class _Cells:
         self.bins = [bin_of(values, variable.edges or ()) for values, variable in zip(self.values, layout.variables, strict=True)]
 
     def _value(self, variable: Variable) -> Floats:
-        members = [self.block.arrays[key].reshape(-1)[self.at] for key in variable.files]
+        members = [self.column(key) for key in variable.files]
         return np.asarray(sum(members[1:], start=members[0]) / len(members))
 
     def joint(self, item: Item) -> "_Joint":
@@ -482,6 +517,6 @@ def bin_of(values: Floats, edges: tuple[float, ...]) -> Ints:
 
 
 __all__ = [
-    "AREA_CODE", "FROM", "LATTICE_SUMS", "MISSING_BIN", "MISSING_CLASS", "PAIR_SUMS", "TO", "YEAR_SUMS", "Layout", "Plan", "Sums", "TileSums", "ValueLayer",
-    "bin_of", "code_of", "layout_of", "of_code", "tile_sums",
+    "AREA_CODE", "FROM", "LATTICE_SUMS", "MISSING_BIN", "MISSING_CLASS", "PAIR_SUMS", "TO", "YEAR_SUMS", "Layout", "Places", "Plan", "Sums", "TileSums",
+    "ValueLayer", "bin_of", "cell_places", "code_of", "layout_of", "of_code", "sums_of", "tile_sums",
 ]  # fmt: skip

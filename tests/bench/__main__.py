@@ -8,10 +8,11 @@ from pathlib import Path
 from bench.against_others import others, reading
 from bench.own_growth import growth, workers
 from bench.own_stages import stages
+from bench.own_survey import survey
 from bench.report import Row, as_text, machine, write
 from bench.suite import Part, Suite, pixel_pass, say
 
-PARTS: Mapping[str, Part] = {"1": others, "2": reading, "3": workers, "4": growth, "5": stages}
+PARTS: Mapping[str, Part] = {"1": others, "2": reading, "3": workers, "4": growth, "5": stages, "6": survey}
 FULL_CELLS = 400_000_000
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from aoi.texts import LANGUAGES
 from sinks import __version__, tables
-from sinks.config import DESCRIBED, LAND_COVER
+from sinks.config import ANNUAL_LAYERS, DESCRIBED, LAND_COVER
 from sinks.legends.legend import BUILTIN, product_version, products
 from sinks.report.fonts import font_face, letters_of
 from sinks.report.page.answer import title_of
@@ -84,6 +84,8 @@ def arrivals_of(out: Path, results: Results) -> Iterator[Arrival]:
     """Every layer that the run read, land cover first."""
     activity = tables.ACTIVITY_YEAR.read(out / "tables" / "activity_year.csv")
     main = set(results.zones["zone"])
+    if "annual" in results.settings:
+        activity = pd.concat([activity, _of_years(out)], ignore_index=True)
     activity = activity[activity["zone"].isin(main)]
     strata = tables.STRATA.read(out / "tables" / "strata.csv")
     legend = read_loosely(out / "inputs" / "legend.csv")
@@ -102,6 +104,16 @@ def arrivals_of(out: Path, results: Results) -> Iterator[Arrival]:
             name=layer, facts=list(_facts(layer, described.get(layer, {}), results)), files=_files(layer, inputs), coverage=coverage, dates=dates,
             findings=list(_findings(layer, inputs, results)),
         )  # fmt: skip
+
+
+def _of_years(out: Path) -> pd.DataFrame:
+    """Annual layers as activity by year: area with and without a value, sums, no bins."""
+    rows = tables.ACTIVITY_ANNUAL.read(out / "tables" / "activity_annual.csv")
+    rows = rows[(rows["year_from"] == rows["year_to"]) & rows["layer"].isin(ANNUAL_LAYERS)]
+    return rows.assign(**{"class": rows["land_from"], "member": 0, "bin": 0})[["zone", "year", "class", "stratum", "layer", "member", "bin", *_SUMS]]
+
+
+_SUMS = ("area_ha", "missing_ha", "sum", "sum_sq")
 
 
 def _facts(layer: str, described: Mapping[str, Any], results: Results) -> Iterator[tuple[Words, Words]]:
@@ -181,7 +193,7 @@ def _date(layer: str, year: int, rows: pd.DataFrame, results: Results, names: Ma
     area, missing = float(rows["area_ha"].sum()), float(rows["missing_ha"].sum())
     whole = area + missing
     edges = results.settings["edges"].get(layer)
-    coded = layer not in results.settings["edges"]
+    coded = layer not in results.settings["edges"] and layer not in ANNUAL_LAYERS
     by_bin = rows[rows["bin"] >= 0].groupby("bin")["area_ha"].sum()
     by_bin = by_bin[by_bin > 0]
     bars = _class_bars(by_bin, year, names) if coded else _value_bars(by_bin, edges) if edges else []
