@@ -10,7 +10,9 @@ import pandas as pd
 from aoi.findings import Finding, InputError, finding
 from aoi.grids import TILE, Grid, Tile
 from sinks.accounting.rows import MISSING_CODE
-from sinks.config import BURNED_AREA, LAND_COVER
+from sinks.config import AGE_CLASS, BURNED_AREA, COHORT_FROM, COHORT_YEAR, LAND_COVER, STAND_AGE
+from sinks.layers.ages import BEYOND, OLDEST
+from sinks.layers.cohorts import STRANGE
 from sinks.layers.inputs import Source, shared_by_years
 from sinks.layers.layer import RasterFile
 from sinks.layers.raster import Header
@@ -176,11 +178,31 @@ def unknown_strata(setup: Setup, activity: pd.DataFrame, strata: pd.DataFrame) -
     for name, names in setup.stratum_values.items():
         by_code = areas[areas[name] != MISSING_CODE].groupby(name)["area_ha"].sum()
         unknown = [code for code in by_code.index if int(code) not in names]
-        if unknown:
+        if unknown and name in setup.config.strata:
             layer = setup.config.layers[setup.config.strata[name]]
             place = f"layers.{setup.config.strata[name]}"
-            found.append(finding("E-STRATA-03", place, codes=_with_areas(by_code, unknown), legend=layer.legend))
-    return found
+            found.append(finding("E-STRATA-03", place, codes=_with_areas(by_code, unknown), legend=layer.legend or name))
+    return [*found, *_unknown_history(setup, areas), *_impossible_ages(setup, areas)]
+
+
+def _unknown_history(setup: Setup, areas: pd.DataFrame) -> list[Finding]:
+    """Codes of earlier land-cover maps that the legend does not know, named with their area."""
+    if not setup.config.history:
+        return []
+    last = areas[areas["year"] == setup.config.run.dates[-1]]
+    strange = last[last[COHORT_YEAR] == STRANGE].groupby(COHORT_FROM)["area_ha"].sum()
+    if not len(strange):
+        return []
+    years = ", ".join(map(str, setup.config.history))
+    return [finding("E-COHORT-03", "layers.land_cover", years=years, codes=_with_areas(strange, list(strange.index)))]
+
+
+def _impossible_ages(setup: Setup, areas: pd.DataFrame) -> list[Finding]:
+    """Ages that no stand has, with their area at the last date."""
+    if STAND_AGE not in setup.config.layers:
+        return []
+    beyond = areas[(areas[AGE_CLASS] == BEYOND) & (areas["year"] == setup.config.run.dates[-1])]["area_ha"].sum()
+    return [finding("E-AGE-13", f"layers.{STAND_AGE}", area=f"{beyond:.2f}", oldest=OLDEST)] if beyond > 0 else []
 
 
 def _areas(setup: Setup, activity: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,7 @@ VERBS = {
     "accuracy": "sinks.commands.accuracy",
     "sample": "sinks.commands.sample",
     "plots": "sinks.commands.plots",
+    "growth": "sinks.commands.growth",
     "retrieve": "sinks.commands.retrieve",
     "quantify": "sinks.commands.quantify",
     "methodology": "sinks.commands.methodology",

@@ -42,6 +42,9 @@ def _iso_date(value: Any) -> Any:
 Date = Annotated[str, BeforeValidator(_iso_date)]
 
 LAND_COVER = "land_cover"
+COHORT_YEAR, COHORT_FROM, AGE_CLASS = "cohort_year", "cohort_from", "age_class"
+"""Layers that are strata of the same name without more words."""
+STAND_AGE = "stand_age"
 NDVI = "ndvi"
 VALUE_LAYERS = (*POOLS, "growing_stock_volume", NDVI)
 DENSITY_LAYERS = POOLS
@@ -376,6 +379,46 @@ class PlotSection(Section):
     allowed_error: float = Field(default=0.1, gt=0)
 
 
+class GrowthSection(Section):
+    """Plots of age and aboveground biomass for growth curves: which columns hold what, and the classes of ages whose increments become factors.
+
+    Parameters
+    ----------
+    types : mapping
+        Word of the column ``type`` -> vegetation type; plots of other words are left out.
+        Without a column the one type of all plots.
+    where : mapping
+        Column -> the word that a plot must have there.
+    group : str, optional
+        Column of what belongs together (a place, a study): drawn and left out as one.
+    least_skill : float
+        Share of the squared errors of the mean that a curve must save at groups left out, else it makes no factors.
+    """
+
+    file: Text
+    age: Text = "age"
+    value: Text = "value"
+    unit: Text
+    basis: Literal["dry_matter"]
+    types: dict[Text, Text] = Field(min_length=1)
+    type: Text | None = None
+    group: Text | None = None
+    where: dict[Text, str] = Field(default_factory=dict)
+    origin: Annotated[str, Field(pattern=r"^[a-z0-9_]*$")] = ""
+    form: Literal["chapman_richards", "logistic"] = "chapman_richards"
+    classes: tuple[Annotated[int, Field(ge=0, le=5000)], ...] = (0, 20, 40, 60, 80, 100, 150, 200)
+    fewest: int = Field(default=12, ge=6)
+    resamples: int = Field(default=200, ge=50, le=5000)
+    least_skill: float = Field(default=0.05, ge=0, lt=1)
+    output: Text = "growth"
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "GrowthSection":
+        if len(self.classes) < 2 or list(self.classes) != sorted(set(self.classes)):
+            raise ValueError("ages_not_ascending")
+        return self
+
+
 class RetrievalSection(Section):
     """A model from plots and predictor rasters to a layer: its kind, its settings, where it and its rasters are kept."""
 
@@ -453,7 +496,6 @@ class PolicySection(Section):
             raise ValueError("closed_out_of_order")
         return self
 
-
     @property
     def approach(self) -> str:
         """The name under which the removals that count stand in the summary."""
@@ -471,6 +513,30 @@ def approach_of(policy: Mapping[str, Any]) -> str:
     """The name of the approach in the settings of a run."""
     way = policy["removal_approach"]
     return way if isinstance(way, str) else BY_ECOSYSTEM
+
+
+class CohortSection(Section):
+    """How the last change of land is told from earlier land-cover maps.
+
+    Parameters
+    ----------
+    use : bool
+        Whether land-cover years that are no dates of the run are read at all.
+    confirm : bool
+        A change must hold in the next map; without it every difference is a change.
+    history_from : int, optional
+        First year that the user's own layer ``cohort_year`` speaks of.
+    """
+
+    use: bool = True
+    confirm: bool = True
+    history_from: Year | None = None
+
+
+class AgeSection(Section):
+    """The year at which ``stand_age`` or ``age_class`` states ages, where the layer is one file for all dates."""
+
+    year: Year
 
 
 class LedgerSection(Section):
@@ -511,7 +577,24 @@ class Config(Section):
     control_areas: ControlSection | None = None
     events: FileSection | None = None
     quantifications: FilesSection | None = None
+    cohorts: CohortSection = CohortSection()
+    ages: AgeSection | None = None
+    growth: GrowthSection | None = None
     demo: dict[str, bool | Text] | None = None
+
+    @property
+    def history(self) -> tuple[int, ...]:
+        """Years of land cover that are no dates of the run and tell when land changed: those before its last date, in order."""
+        layer = self.layers.get(LAND_COVER)
+        usable = layer is not None and layer.legend is not None and layer.change != "stocks_only" and not layer.of_polygons
+        if layer is None or not usable or not self.cohorts.use or COHORT_YEAR in self.strata:
+            return ()
+        return tuple(year for year in layer.files if year is not None and year < self.run.dates[-1] and year not in self.run.dates)
+
+    @property
+    def class_layers(self) -> frozenset[str]:
+        """Layers whose cells are codes."""
+        return frozenset({LAND_COVER, *self.strata.values()} | ({STAND_AGE} & self.layers.keys()))
 
 
 def _listed(value: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
@@ -554,7 +637,8 @@ def parse_config(raw: Mapping[str, Any], where: str) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise InputError([finding_of(one, where, _RULES) for one in error.errors()]) from error
-    found = [*_check_layers(config, where), *_check_strata(config, where)]
+    config = config.model_copy(update={"strata": _all_strata(config)})
+    found = [*_check_layers(config, where), *_check_strata(config, where), *_check_history(config, where)]
     if found:
         raise InputError(found)
     return config
@@ -573,6 +657,7 @@ _RULES = {
     "assessed_not_ascending": "E-CONF-19",
     "closed_not_assessed": "E-CONF-17",
     "closed_out_of_order": "E-CONF-18",
+    "ages_not_ascending": "E-AGE-12",
     "stac_missing": "E-STAC-11",
     "stac_asset": "E-STAC-12",
 }
@@ -580,10 +665,10 @@ _RULES = {
 
 def _check_layers(config: Config, where: str) -> list[Finding]:
     found: list[Finding] = []
-    classes = {LAND_COVER, *config.strata.values()}
+    classes = config.class_layers
     if LAND_COVER not in config.layers:
         found.append(finding("E-CONF-12", f"{where}: layers", layers=", ".join(sorted(config.layers))))
-    used = {LAND_COVER, *VALUE_LAYERS, *ANNUAL_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
+    used = {LAND_COVER, STAND_AGE, *VALUE_LAYERS, *ANNUAL_LAYERS, *config.strata.values(), *(layer.se for layer in config.layers.values() if layer.se)}
     used |= {config.plots.layer} if config.plots is not None else set()
     for name, layer in config.layers.items():
         place = f"{where}: layers.{name}"
@@ -612,6 +697,32 @@ def _check_layers(config: Config, where: str) -> list[Finding]:
     land_cover = config.layers.get(LAND_COVER)
     if land_cover is not None and land_cover.legend is None and config.densities is None:
         found.append(finding("E-LEGEND-10", f"{where}: layers.{LAND_COVER}"))
+    return found
+
+
+def _all_strata(config: Config) -> dict[str, str]:
+    """The strata with those whose layer bears their name."""
+    own = {name: name for name in (COHORT_YEAR, COHORT_FROM, AGE_CLASS) if name in config.layers and name not in config.strata}
+    return {**config.strata, **own}
+
+
+def _check_history(config: Config, where: str) -> list[Finding]:
+    """A user's own years of change need the class before and a first year; ages need the year at which they stand."""
+    found = []
+    if (COHORT_YEAR in config.strata) != (COHORT_FROM in config.strata):
+        given, missing = (COHORT_YEAR, COHORT_FROM) if COHORT_YEAR in config.strata else (COHORT_FROM, COHORT_YEAR)
+        found.append(finding("E-COHORT-01", f"{where}: layers", given=given, missing=missing))
+    if COHORT_YEAR in config.strata and config.cohorts.history_from is None:
+        found.append(finding("E-COHORT-02", f"{where}: cohorts.history_from"))
+    for name in (STAND_AGE, config.strata.get(COHORT_YEAR, "")):
+        if name in config.layers and config.layers[name].of_polygons:
+            found.append(finding("E-COHORT-04", f"{where}: layers.{name}"))
+    layers = [name for name in (STAND_AGE, config.strata.get(AGE_CLASS, AGE_CLASS)) if name in config.layers]
+    if len(layers) > 1:
+        found.append(finding("E-AGE-01", f"{where}: layers", layers=", ".join(layers)))
+    for name in layers:
+        if config.layers[name].file is not None and config.ages is None:
+            found.append(finding("E-AGE-02", f"{where}: ages.year", layer=name))
     return found
 
 

@@ -14,10 +14,12 @@ import pandas as pd
 from aoi.findings import InputError, finding
 from aoi.texts import text
 from sinks import tables
+from sinks.accounting.cohorts import age_since, seen_between, stand_ages
 from sinks.accounting.fire import FIRE
 from sinks.accounting.inventory import SOIL, Result
 from sinks.accounting.nep import APPROACH as NEP
 from sinks.accounting.removals import LEAF, removal_parts
+from sinks.accounting.soil_cohorts import SoilRate
 from sinks.accounting.terms import Batch, Terms, with_nan_column
 from sinks.pipeline import Inventory, evaluated, read_inventory
 from sinks.units import C_TO_CO2
@@ -142,6 +144,8 @@ class _Work:
             return self._year_part(entry, value)
         if entry["pair"] >= 0:
             return self._pair_part(entry, value)
+        if entry["past"] >= 0:
+            return self._past_part(entry, value)
         return Part(text("explain.later"), value)
 
     def _fire_part(self, entry: pd.Series, value: float) -> Part:
@@ -189,8 +193,19 @@ class _Work:
             gwp = self._factor(prepared.gwp_row)
             note = text("explain.methane", gwp=f"{gwp['value']:g}", source=gwp["source"])
             return Part(title, value, self._terms(prepared.marsh_methane, entry["group"]), note=note)
-        own = prepared.rates.year if entry["approach"] == "rate" else prepared.year_growth
-        return Part(title, value, self._terms(own[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
+        if entry["approach"] == "rate":
+            return Part(title, value, self._terms(prepared.rates.year[entry["pool"]], entry["group"]), note=text("explain.to_co2"))
+        return self._growth_part(entry, title, value)
+
+    def _growth_part(self, entry: pd.Series, title: str, value: float) -> Part:
+        """Growth of a year: at the ages of the stands, each stretch of ages with its share; of any age where none is known."""
+        growth = self.inventory.prepared.year_growth[entry["pool"]]
+        low, high = (one[entry["group"]] for one in stand_ages(self.inventory.prepared.years.frame))
+        if np.isnan(low):
+            return Part(title, value, self._terms(growth.any_age.terms, entry["group"]), note=text("explain.to_co2"))
+        stretches = growth.stretches(int(entry["group"]), float(low), float(high))
+        terms = [{**term, "side": f"{share:.3f}"} for share, terms in stretches for term in self._terms(terms, entry["group"])]
+        return Part(title, value, terms, note=f"{text('explain.ages', low=f'{low:g}', high=f'{high:g}')}; {text('explain.to_co2')}")
 
     def _pair_part(self, entry: pd.Series, value: float) -> Part:
         """Carbon of land at both dates of an interval, and the step to CO2 per year."""
@@ -204,7 +219,11 @@ class _Work:
             note = "; ".join(filter(None, (_raked(land), text("explain.to_co2"))))
             return Part(title, value, self._terms(prepared.rates.pair[entry["pool"]], entry["pair"]), note=note)
         if entry["pool"] == SOIL:
-            return Part(title, value, self._soil_rate(entry["pair"]), note=text("explain.cohort", first=land["year_from"], last=land["year_to"]))
+            first, last = (int(one[entry["pair"]]) for one in seen_between(prepared.pairs))
+            return Part(title, value, self._soil_rate(prepared.rate, entry["pair"]), note=text("explain.cohort", first=first, last=last))
+        young = prepared.history is not None and entry["transition"] == "converted" and land["ecosystem_from"] == land["ecosystem_to"]
+        if young:
+            return self._young_part(entry, land, title, value)
         terms = [
             {"side": side, **term}
             for side, pools in (("start", prepared.start_pools), ("end", prepared.end_pools))
@@ -218,9 +237,39 @@ class _Work:
     def _terms(self, terms: Terms, group: Any) -> list[dict[str, Any]]:
         return [self._term(batch, number) for batch in terms.of_group(int(group)) for number in range(len(batch.group))]
 
-    def _soil_rate(self, group: int) -> list[dict[str, Any]]:
+    def _past_part(self, entry: pd.Series, value: float) -> Part:
+        """Soil of land that changed before the first date: its classes, the maps that show it, its years in the time asked for."""
+        prepared = self.inventory.prepared
+        of_year = entry["approach"] == "gain_loss"
+        soil, cells, suffix = (prepared.year_past_soil, prepared.years, "") if of_year else (prepared.past_soil, prepared.pairs, "_to")
+        if soil is None:
+            raise ValueError("a cohort without a history")
+        group = int(entry["past"])
+        land = cells.frame.iloc[group]
+        years = soil.past.years(np.array([float(entry["year_from"])]), np.array([float(entry["year"])]), np.array([[prepared.transition_years]]))
+        title = text(
+            "explain.pair", land_from=land[f"class_before{suffix}"], land_to=land[f"land_class{suffix}"], stratum=_strata(land, suffix),
+            area=f"{land['area_ha']:.3f}",
+        )  # fmt: skip
+        note = text(
+            "explain.past", first=f"{soil.past.first[group]:.0f}", last=f"{soil.past.last[group]:.0f}", years=f"{years[0, group]:.3f}",
+            year_from=entry["year_from"], year=entry["year"],
+        )  # fmt: skip
+        return Part(title, value, self._soil_rate(soil.rate, group), note=note)
+
+    def _young_part(self, entry: pd.Series, land: pd.Series, title: str, value: float) -> Part:
+        """Growth of forest that was other land before the interval."""
+        prepared = self.inventory.prepared
+        growth = prepared.growth[entry["pool"]]
+        first, last = float(land["cohort_first_from"]), float(land["cohort_last_from"])
+        ages = [float(age_since(np.array(first), np.array(last), np.array(float(land[name])))) for name in ("year_from", "year_to")]
+        low, high = (min(age, prepared.transition_years) for age in ages)
+        terms = [term for _, stretch in growth.stretches(int(entry["pair"]), low, high) for term in self._terms(stretch, entry["pair"])]
+        said = {"start": f"{ages[0]:.1f}", "end": f"{ages[1]:.1f}", "year_from": land["year_from"], "year": land["year_to"]}
+        return Part(title, value, terms, note=text("explain.young", first=f"{first:.0f}", last=f"{last:.0f}", **said))
+
+    def _soil_rate(self, rate: SoilRate, group: int) -> list[dict[str, Any]]:
         """Factors of the cohort of a group."""
-        rate = self.inventory.prepared.rate
         out = []
         for side, factors in (("start", rate.factors_from), ("end", rate.factors_to)):
             ids = [int(factor[group]) for factor in factors]
@@ -264,7 +313,7 @@ def _leaf(row: dict[str, Any], table: Any, value: str, unit: str) -> Leaf:
 
 
 def _strata(land: pd.Series, suffix: str) -> str:
-    named = [str(land[f"{name}{suffix}"]) for name in ("climate", "soil", "vegetation_type")]
+    named = [str(land[f"{name}{suffix}"]) for name in ("climate", "soil", "vegetation_type", "origin", "site")]
     return ", ".join(name for name in named if name) or "-"
 
 

@@ -26,6 +26,7 @@ from sinks.accounting.approaches import approaches_compared
 from sinks.accounting.area_errors import AreaErrors, with_corrected_areas
 from sinks.accounting.balance import balance
 from sinks.accounting.bin_bounds import bin_bounds
+from sinks.accounting.cohorts import cohort_table
 from sinks.accounting.control_areas import Raking, check_factors, on_raked_land, rake, raked
 from sinks.accounting.fire import fires_of
 from sinks.accounting.inventory import Prepared, Result, evaluate, prepare
@@ -53,6 +54,7 @@ from sinks.layers.inputs import ancestors
 from sinks.layers.layer import Stack
 from sinks.layers.windows import Block, Engine, Progress, map_windows
 from sinks.legends.legend import land_classes, refinements
+from sinks.past import past_of_settings, past_settings
 from sinks.provenance import HashMemory, code_hash, content_hash, file_sha256, log, read_json, versions, write_json
 from sinks.report.land import MapRequest
 from sinks.report.maps import CellType, MapPlan, MapStore, MapTile, TileMaps, maps_of_run, plan_map, write_map
@@ -69,12 +71,13 @@ from sinks.tabulate.tile import Plan, TileSums
 from sinks.units import to_tonnes_per_hectare
 
 CODE_OF_PASS = (
-    "sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/joint.py", "sinks/layers/polygons.py", "aoi/coverage.py", "aoi/grids.py",
+    "sinks/tabulate", "sinks/layers/layer.py", "sinks/layers/cohorts.py", "sinks/layers/ages.py", "sinks/layers/joint.py",
+    "sinks/layers/polygons.py", "aoi/coverage.py", "aoi/grids.py",
 )  # fmt: skip
 CODE_OF_YEARS = (*CODE_OF_PASS, "sinks/layers/annual.py", "sinks/annual.py", "sinks/equations/respiration.py")
 CODE_OF_ACCOUNTING = (
     "sinks/accounting", "sinks/ecosystems", "sinks/equations", "sinks/factors", "sinks/legends", "sinks/evidence.py", "sinks/uncertainty.py",
-    "sinks/pipeline.py",
+    "sinks/pipeline.py", "sinks/past.py",
 )  # fmt: skip
 """Code that decides what a stage makes: partial tables and results of other code are not taken up."""
 
@@ -472,7 +475,10 @@ def _stack_key(setup: Setup, stack: Stack, hashes: Mapping[str, str]) -> dict[st
         "layers": [[layer.name, [[str(year), place] for year, place in layer.polygons]] for layer in stack.layers],
     }  # fmt: skip
     zones = [[zones.name, zones.crs, list(zones.codes), [geometry.wkb_hex for geometry in zones.geometries]] for zones in setup.zone_sets]
-    return {"layers": layers, "polygons": polygons, "grid": asdict(setup.grid), "zones": content_hash(zones), "rule": setup.config.zones.rule}
+    made = [[*one.names, repr(one)] for one in stack.derived]
+    return {
+        "layers": layers, "polygons": polygons, "derived": made, "grid": asdict(setup.grid), "zones": content_hash(zones), "rule": setup.config.zones.rule
+    }
 
 
 def _changed_meanwhile(setup: Setup, hashes: Mapping[str, str]) -> list[str]:
@@ -551,6 +557,7 @@ def snapshot(setup: Setup) -> None:
             "control_areas": setup.control_areas is not None,
             "accept_areas": config.control_areas is not None and config.control_areas.accept,
             "overrides": list(setup.factors.overrides), "policy": setup.policy.model_dump(), "demo": config.demo,
+            "past": past_settings(config),
             "grid": {"kind": setup.grid.kind, "width": setup.grid.width, "height": setup.grid.height, "crs": _crs_name(setup)},
         },
     )  # fmt: skip
@@ -643,14 +650,14 @@ def read_inventory(out: Path) -> Inventory:
         densities_depth_cm=settings["densities_depth_cm"],
     )  # fmt: skip
     strata = tables.STRATA.read(tables_of(out) / "strata.csv")
-    reading = _reading_of(inputs)
+    reading = _reading_of(inputs, settings)
     by_year = tables.ACTIVITY_YEAR.read(tables_of(out) / "activity_year.csv")
     by_pair = tables.ACTIVITY_PAIR.read(tables_of(out) / "activity_pair.csv")
     mapped = year_cells(by_year, strata, reading), pair_cells(by_pair, strata, reading)
     raking = _raking_of(inputs, settings, *mapped)
     years, pairs = mapped if raking is None else _on_official_areas(raking, by_year, by_pair, *mapped, strata, reading)
     events = tables.EVENTS.read(inputs / "events.csv") if (inputs / "events.csv").exists() else None
-    prepared = _with_years(prepare(years, pairs, knowledge, lookup, events), out, settings, strata, reading, knowledge, lookup)
+    prepared = _with_years(prepare(years, pairs, knowledge, lookup, events, reading.history), out, settings, strata, reading, knowledge, lookup)
     gaps = lookup.gaps("factors")
     if gaps:
         raise InputError(gaps)
@@ -725,7 +732,7 @@ def _densities_of(inputs: Path, settings: Mapping[str, Any]) -> dict[str, dict[i
     return densities_by_pool(tables.DENSITIES.read(inputs / "densities.csv") if settings["densities"] else None)
 
 
-def _reading_of(inputs: Path) -> Reading:
+def _reading_of(inputs: Path, settings: Mapping[str, Any]) -> Reading:
     legend = LEGEND_ROWS.read(inputs / "legend.csv")
     names = STRATUM_ROWS.read(inputs / "stratum_names.csv")
     classes: dict[int, dict[int, str]] = {}
@@ -737,6 +744,7 @@ def _reading_of(inputs: Path) -> Reading:
     return Reading(
         land_classes=classes, refinements=refinements(), strata=strata,
         ecosystems=dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True)),
+        **past_of_settings(settings),
     )  # fmt: skip
 
 
@@ -769,9 +777,9 @@ def account(out: Path) -> bool:
 
 
 def _drop_unmade(out: Path, made: set[str]) -> None:
-    """Take away the tables of annual layers that an earlier run had and this one has not: they say nothing of it."""
+    """Take away the tables of annual layers and of a history that an earlier run had and this one has not: they say nothing of it."""
     held = {*made, *((tables.ACTIVITY_ANNUAL.name, tables.ACTIVITY_FIRE.name) if _has_years(out) else ())}
-    for table in (tables.ACTIVITY_ANNUAL, tables.ACTIVITY_FIRE, tables.NEP_CHECK, tables.GRASS_WEATHER):
+    for table in (tables.COHORTS, tables.ACTIVITY_ANNUAL, tables.ACTIVITY_FIRE, tables.NEP_CHECK, tables.GRASS_WEATHER):
         if table.name not in held:
             for suffix in ("csv", "parquet"):
                 (out / "tables" / f"{table.name}.{suffix}").unlink(missing_ok=True)
@@ -815,10 +823,12 @@ def results(inventory: Inventory) -> dict[Table, pd.DataFrame]:
     with_errors = tables_with_intervals(
         assessed, inventory.factors, inventory.evidence.known(), inventory.monte_carlo, groups_of_zones(inventory.zones), tuple(inventory.zones["zone"])
     )
+    history = prepared.history
     summary = with_errors.summary
     return {
         **_of_years(inventory, assessed, summary),
         tables.LAND_USE: land_use(prepared, inventory.evidence.samples),
+        **({tables.COHORTS: cohort_table(prepared.years, history)} if history is not None else {}),
         tables.STOCKS: with_errors.stocks,
         tables.REMOVALS: with_errors.removals,
         tables.BALANCE: balance(prepared, central.result, central.all_stocks),

@@ -21,7 +21,19 @@ from aoi.table import Table, decode
 from aoi.zones import Zones, check_zones, read_zones
 from sinks.accounting.rows import Reading
 from sinks.annual import AnnualPlan, annual_plans, check_years
-from sinks.config import LAND_COVER, NDVI, POLYGON_KEYS, RASTER_KEYS, Config, PolicySection, read_config, read_policy
+from sinks.config import (
+    AGE_CLASS,
+    COHORT_FROM,
+    COHORT_YEAR,
+    LAND_COVER,
+    NDVI,
+    POLYGON_KEYS,
+    RASTER_KEYS,
+    Config,
+    PolicySection,
+    read_config,
+    read_policy,
+)
 from sinks.ecosystems.method import ValueUnit
 from sinks.evidence import check_uncertainty, read_members, read_reference
 from sinks.factors.table import CLIMATES, FACTORS, SOILS, FactorTable
@@ -57,12 +69,13 @@ from sinks.legends.legend import (
     vegetation_types,
 )
 from sinks.legends.text_codes import TEXT_LEGEND, TEXT_NAMES, Codes, read_text_legend, read_text_names, texts_of
+from sinks.past import ages_stated, check_age_names, check_history, derivations, derived_names, history_of, named_ages, named_years
 from sinks.records import read_control_areas, read_events
-from sinks.tables import CODE_NAMES, DENSITIES
+from sinks.tables import AGE_CLASSES, CODE_NAMES, DENSITIES, LAND_CLASSES
 from sinks.tabulate.tile import Plan, ValueLayer
 from sinks.units import C_TO_CO2, to_tonnes_per_hectare
 
-NAMED_STRATA = {"climate": CLIMATES, "soil": SOILS, "peat": ("peat", "no_peat")}
+NAMED_STRATA = {"climate": CLIMATES, "soil": SOILS, "peat": ("peat", "no_peat"), COHORT_FROM: LAND_CLASSES[:-1]}
 DEFAULT_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
     "aboveground_biomass": ("forest", "other"),
     "belowground_biomass": ("forest", "other"),
@@ -134,6 +147,7 @@ class Setup:
         return Reading(
             land_classes=classes, refinements=refinements(), strata=self.stratum_values,
             ecosystems=dict(zip(land_classes()["land_class"], land_classes()["ecosystem"], strict=True)),
+            history=history_of(self.config), ages_year=ages_stated(self.config),
         )  # fmt: skip
 
 
@@ -189,9 +203,12 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
         gathered.stop()
     ranges = {name: valid_range(name, config.layers[name]) for name in {source.layer for source in vectors}}
     stack = with_polygons(stack, *sets_of(config, vectors, Meanings(codes=texts, valid=ranges)))
+    stack = replace(stack, derived=derivations(config, legends, factors))
+    strata = {**strata, **derived_names(stack.derived)}
     plan = _plan(config, stack, factors)
     gathered.add(check_years(config, annual, plan.intervals))
     gathered.add(_check_change(config))
+    gathered.add(check_history(config))
     gathered.add(check_uncertainty(config, grid, plan.lattice))
     gathered.add(_check_extent(zone_sets, grid))
     gathered.stop()
@@ -343,16 +360,24 @@ def _stratum_values(config: Config, folders: Folders, texts: dict[str, Codes]) -
     out: dict[str, dict[int, str]] = {}
     found: list[Finding] = []
     for name, layer in config.strata.items():
+        if name == COHORT_YEAR:
+            out[name] = named_years(config)
+            continue
         legend = config.layers[layer].legend
         vocabulary = _vocabulary(name)
         if legend is None:
-            if vocabulary:
-                found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=", ".join(vocabulary)))
+            choices = ", ".join(vocabulary) or ("age_from, age_to" if name == AGE_CLASS else "")
+            if choices:
+                found.append(finding("E-STRATA-01", f"layers.{layer}.legend", stratum=name, choices=choices))
             continue
         path, label = folders.find(legend, f"layers.{layer}.legend")
+        if name == AGE_CLASS and not config.layers[layer].of_polygons:
+            out[name], wrong_ages = named_ages(AGE_CLASSES.read(path, label), label)
+            found += [*_notes(AGE_CLASSES, path, label), *wrong_ages]
+            continue
         if config.layers[layer].of_polygons:
             out[name], texts[layer] = read_text_names(path, label)
-            found += _notes(TEXT_NAMES, path, label)
+            found += [*_notes(TEXT_NAMES, path, label), *(check_age_names(out[name], label) if name == AGE_CLASS else [])]
         else:
             names = CODE_NAMES.read(path, label)
             found += _notes(CODE_NAMES, path, label)
@@ -400,8 +425,9 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
         values.append(ValueLayer(name=layer.name, edges=edges, se=layer.se, per_member=layer.name == NDVI))
     change = config.layers[LAND_COVER].change != "stocks_only"
     dates = config.run.dates
+    made = {name: name for one in stack.derived for name in one.names}
     return Plan(
-        years=dates, strata=tuple(sorted(config.strata.items())), values=tuple(sorted(values, key=lambda one: one.name)),
+        years=dates, strata=tuple(sorted({**config.strata, **made}.items())), values=tuple(sorted(values, key=lambda one: one.name)),
         intervals=tuple(pairwise(dates)) if change else (),
         lattice=lattice_of(stack.grid, config.uncertainty.lattice_km) if any(one.se for one in values) else None,
     )  # fmt: skip

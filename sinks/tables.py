@@ -21,7 +21,7 @@ COMPONENTS = (
     "net_change", "increment", "harvest", "fuelwood", "disturbance", "conversion", "soil", "fire_non_co2", "accumulation",
 )  # fmt: skip
 VALUE_FLAGS = ("V", "NE", "NO", "IE", "NA")
-STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "age_class", "cohort_year", "peat")
+STRATUM_NAMES = ("climate", "soil", "vegetation_type", "origin", "species_group", "site", "age_class", "cohort_year", "cohort_from", "peat")
 QUANTITIES = ("stock_tC", "removal_tCO2e_per_year", "removal_offset_tCO2e_per_year")
 
 _CODE = r"[0-9A-Za-z_.\-]{1,64}"
@@ -201,8 +201,8 @@ STRATA = Table(
         *(_integer(name, zh, en, minimum=-1, description="code of the layer; missing is -1; empty where the run has no such layer")
           for name, zh, en in (
               ("climate", "气候", "Climate"), ("soil", "土壤", "Soil"), ("vegetation_type", "植被类型", "Vegetation type"),
-              ("origin", "起源", "Origin"), ("species_group", "树种组", "Species group"), ("age_class", "龄组", "Age class"),
-              ("cohort_year", "变化年份", "Cohort year"), ("peat", "泥炭", "Peat"))),
+              ("origin", "起源", "Origin"), ("species_group", "树种组", "Species group"), ("site", "立地", "Site"), ("age_class", "龄组", "Age class"),
+              ("cohort_year", "变化年份", "Cohort year"), ("cohort_from", "变化前地类", "Land class before the change"), ("peat", "泥炭", "Peat"))),
     ),
 )  # fmt: skip
 
@@ -216,6 +216,23 @@ LAND_USE = Table(
         _decimal("area_ha", "面积", "Area", "ha", minimum=0, decimals=6),
         _decimal("area_adjusted_ha", "误差校正面积", "Error-adjusted area", "ha", decimals=6),
         _decimal("se_ha", "标准误", "Standard error", "ha", decimals=6),
+    ),
+)  # fmt: skip
+
+COHORTS = Table(
+    name="cohorts", title_zh="土地变化年份", title_en="Land by the year of its last change",
+    row_per="zone, year, land class, land class before, year of the change; only where a run has a history of land change",
+    columns=(
+        ZONE, YEAR, LAND_CLASS,
+        _text("land_before", "变化前地类", "Land class before", key=True, choices=LAND_CLASSES, description="of land that did not change its own class"),
+        _text("status", "状态", "Status", key=True, choices=("changed", "unchanged"),
+              description="unchanged: no change is told since history_from, or within the twenty years of a transition"),
+        _integer("since_year", "起始年份", "Since", key=True, minimum=1900, maximum=2200,
+                 description="first map that shows the class; of unchanged land history_from"),
+        _integer("seen_from", "此前图的年份", "Map before", minimum=1900, maximum=2200,
+                 description="the change is seen between this map and since_year and starts in equal parts in each year from here to since_year - 1"),
+        _integer("history_from", "历史起始年", "History from", minimum=1900, maximum=2200, description="nothing is known of changes before"),
+        _decimal("area_ha", "面积", "Area", "ha", minimum=0, decimals=6),
     ),
 )  # fmt: skip
 
@@ -415,6 +432,16 @@ DENSITIES = Table(
         *(_decimal(name, zh, en, "t C ha-1", minimum=0, optional=True) for name, zh, en in (
             ("c_above", "地上碳密度", "Aboveground"), ("c_below", "地下碳密度", "Belowground"),
             ("c_soil", "土壤碳密度", "Soil"), ("c_dead", "死有机质碳密度", "Dead organic matter (dead wood and litter)"))),
+    ),
+)  # fmt: skip
+
+AGE_CLASSES = Table(
+    name="age_classes", title_zh="龄级界限", title_en="Limits of age classes", row_per="code of the layer age_class",
+    columns=(
+        _integer("code", "代码", "Code", key=True, minimum=0),
+        _integer("age_from", "起始年龄", "First age", unit="yr", needed=True, minimum=0, maximum=5000),
+        _integer("age_to", "下一级起始年龄", "First age of the next class", unit="yr", minimum=1, maximum=5000, description="empty where the class is open"),
+        _text("name", "名称", "Name", optional=True, description="幼龄林, middle-aged and the like: only told, ages differ by species"),
     ),
 )  # fmt: skip
 
@@ -754,7 +781,8 @@ OFFSETS = Table(
 )  # fmt: skip
 
 OUTPUT_TABLES = (
-    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, ACTIVITY_ANNUAL, ACTIVITY_FIRE, LAND_USE, STOCKS, REMOVALS, BALANCE, SUMMARY,
+    ZONES, STRATA, ACTIVITY_YEAR, ACTIVITY_PAIR, ACTIVITY_LATTICE, ACTIVITY_ANNUAL, ACTIVITY_FIRE, LAND_USE, COHORTS, STOCKS, REMOVALS, BALANCE,
+    SUMMARY,
     COVARIANCE, CONTRIBUTIONS, TREND, KEY_CATEGORIES, CONVERGENCE, BIN_BOUNDS, NEP_CHECK, GRASS_WEATHER, FACTORS_USED, INPUTS, VECTOR_AREAS, RAKING,
     APPROACHES_COMPARED,
     OFFSETS, UNITS, LEDGER, PIPELINE, POLYGON_ACCOUNT,

@@ -40,7 +40,9 @@ VEGETATION = {
     7: "forest_swamp", 8: "shrub_swamp", 9: "inland_flat",
 }  # fmt: skip
 PEAT = {1: "peat", 2: "no_peat"}
-STRATUM_CODES = {"climate": CLIMATES, "soil": SOILS, "vegetation_type": VEGETATION, "peat": PEAT}
+ORIGINS = {1: "planted", 2: "natural"}
+SITES = {1: "good", 2: "poor"}
+STRATUM_CODES = {"climate": CLIMATES, "soil": SOILS, "vegetation_type": VEGETATION, "peat": PEAT, "origin": ORIGINS, "site": SITES}
 
 DRAWS = 40
 """Draws of a run whose test says nothing of Monte Carlo."""
@@ -419,6 +421,20 @@ def random_landscape(seed: int, *, lattice: Lattice = Lattice(), holes: bool = T
         lattice=lattice, land=land, layers={"aboveground_biomass": biomass, "ndvi": greenness}, strata=strata,
         zones=tiling_zones(lattice, zones, random), parcels=_random_parcels(lattice) if parcels else (),
     )  # fmt: skip
+
+
+def with_earlier_maps(drawn: Landscape, seed: int, years: Sequence[int] = tuple(range(2004, 2023))) -> Landscape:
+    """The landscape with random land cover of other years, which are history: land that changes, odd maps, holes."""
+    random = np.random.default_rng(seed)
+    land = dict(drawn.land)
+    last = drawn.land[min(drawn.land)]
+    for year in sorted(set(years) - set(land), reverse=True):
+        near = drawn.land[min((one for one in drawn.land if one >= year), default=max(drawn.land))]
+        last = np.where(random.random(last.shape) < 0.08, random.permutation(near.reshape(-1)).reshape(near.shape), last if year < min(drawn.land) else near)
+        land[year] = last.astype(np.uint8)
+    dates = drawn.years
+    run = {"years": list(dates[1:]), "base_year": dates[0], **drawn.more.get("run", {})}
+    return drawn.but(land=land, base_year=False, more={**drawn.more, "run": run})
 
 
 def _random_land(random: np.random.Generator, shape: tuple[int, int], holes: bool) -> dict[int, Any]:

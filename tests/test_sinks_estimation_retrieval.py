@@ -245,7 +245,28 @@ def test_error_model_is_never_negative():
 
 def test_member_zero_is_what_the_run_sums(made):
     """By zone, class and stratum at dates and pairs, with the run's own ids: equal to the last bits."""
-    path, _, _, _ = made
+    assert len(member_zero_against_the_run(made[0])) == 1
+
+
+def test_member_zero_knows_strata_that_are_made_of_other_layers(tmp_path):
+    """Land that changed in earlier maps, and ages: the same strata with the same ids as the run's."""
+    path = written(tmp_path)
+    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    for year, part in ((2016, np.s_[:20, :200]), (2018, np.s_[:20, :100])):
+        earlier = cells(LATTICE, ARBOR, (np.s_[:, 700:], GRASS), (np.s_[50:, :300], CROPLAND), (part, GRASS)).astype(np.uint8)
+        write_raster(tmp_path, f"earlier_{year}", earlier, LATTICE, 0, Tiling(block=128))
+        config["layers"]["land_cover"][str(year)] = f"earlier_{year}.tif"
+    write_raster(tmp_path, "ages", cells(LATTICE, 15, (np.s_[:30], 50)).astype(np.uint8), LATTICE, 0, Tiling(block=128))
+    config["layers"]["stand_age"] = {"file": "ages.tif"}
+    config["ages"] = {"year": 2018}
+    path.write_text(toml_text(config), encoding="utf-8")
+    fitted(path)
+    predict(retrieval_of(path), Engine(threads=2))
+    assert member_zero_against_the_run(path) == {"age_class", "climate", "cohort_from", "cohort_year"}
+
+
+def member_zero_against_the_run(path) -> set[str]:
+    """Sums of member zero are those of the run; returns the strata that tell rows apart."""
     setup = set_up(path)
     tabulate(setup, Engine(threads=1))
     settle_tables(setup.out)
@@ -265,6 +286,8 @@ def test_member_zero_is_what_the_run_sums(made):
         mine = over[over["date"] == date].set_index(keys)["sum"].sort_index()
         assert list(mine.index) == list(sums.index)
         np.testing.assert_allclose(mine.to_numpy(float), sums[f"sum_{date}"].to_numpy(float), rtol=1e-12)
+    strata = tables.STRATA.read(setup.out / "tables" / "strata.csv")
+    return {name for name in tables.STRATUM_NAMES if strata[name].nunique() > 1}
 
 
 def test_members_are_shared_by_dates_and_differ_among_each_other(made):

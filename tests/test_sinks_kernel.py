@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from landscapes import ARBOR, CROPLAND, GRASS, Landscape, Lattice, Tiling, cells, finish, random_landscape, tiling_zones, write
+from landscapes import (
+    ARBOR,
+    CROPLAND,
+    GRASS,
+    Landscape,
+    Lattice,
+    Tiling,
+    cells,
+    finish,
+    random_landscape,
+    tiling_zones,
+    with_earlier_maps,
+    write,
+)
 
 from sinks.layers import windows
 from sinks.layers.layer import STORED_TYPES
@@ -58,6 +71,7 @@ LANDSCAPES = {
     "stocks only": lambda: without_intervals(random_landscape(6, lattice=LATTICE)),
     "cell centres": lambda: by_centre(random_landscape(7, lattice=LATTICE)),
     "two tiles": lambda: random_landscape(8, lattice=Lattice(height=19, width=530)),
+    "years of change from earlier maps": lambda: with_earlier_maps(random_landscape(9, lattice=LATTICE), 9),
 }
 
 

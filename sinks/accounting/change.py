@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sinks.accounting.cohorts import seen_between
 from sinks.accounting.pools import PoolCarbon
 from sinks.accounting.rows import UNKNOWN, PairCells
 from sinks.accounting.terms import zeroed
@@ -41,6 +42,8 @@ class Change:
         Why not, as a key of the text catalogue.
     pending : (D, groups) float64, optional
         What a transition that lasts beyond the interval changes in all [t C].
+    young : (groups,) bool, optional
+        Forest that stays forest and grows since its land was converted before the interval.
     """
 
     start: Floats
@@ -48,6 +51,7 @@ class Change:
     estimated: Flags
     reason: Names
     pending: Floats | None = None
+    young: Flags | None = None
 
     @property
     def difference(self) -> Floats:
@@ -77,13 +81,15 @@ def holes(cells: PairCells) -> Flags:
 
 def without_holes(change: Change, hole: Flags) -> Change:
     """The change with nothing on land whose class is unknown at one date."""
-    return Change(
-        start=np.where(hole, 0.0, change.start), end=np.where(hole, 0.0, change.end), estimated=change.estimated & ~hole,
+    return replace(
+        change, start=np.where(hole, 0.0, change.start), end=np.where(hole, 0.0, change.end), estimated=change.estimated & ~hole,
         reason=np.where(hole, "hole_at_one_date", change.reason), pending=None if change.pending is None else np.where(hole, 0.0, change.pending),
     )  # fmt: skip
 
 
-def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals: tuple[Floats, Floats], young: Floats) -> Change:
+def biomass_change(
+    cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals: tuple[Floats, Floats], young: Floats, standing: tuple[Floats, Floats] | None = None
+) -> Change:  # fmt: skip
     """Change of living biomass.
 
     Land that stays: the difference of two observations, or nothing (a class mean
@@ -98,6 +104,10 @@ def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals:
     young : (D, groups)
         Carbon that growth since conversion can have built [t C]; NaN where unknown.
         Herbs of land that becomes grassland or wetland are there at once.
+    standing : ((D, groups), (D, groups)), optional
+        What forest that was converted before the interval can have built by its start and
+        end [t C], NaN on other land: where no map sees both dates it grows by that, up to
+        the class mean.
     """
     moved = converted(cells)
     begin, finish = (zeroed(one) for one in totals)
@@ -106,10 +116,14 @@ def biomass_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, totals:
     finish = np.where(grows & ~unknown_growth, np.minimum(finish, zeroed(young)), finish)
     finish = np.where(moved & start.estimated, finish * _share_of_known_start(start, end), finish)
     stays = ~moved & start.dated & end.dated
-    estimated = np.where(moved, start.estimated & ~unknown_growth, stays)
+    growing = np.zeros(len(moved), dtype=bool)
+    if standing is not None:
+        growing = ~moved & ~stays & start.estimated & end.estimated & ~np.isnan(standing[0][0]) & ~np.isnan(standing[1][0])
+        begin, finish = (np.where(growing, np.minimum(one, zeroed(grown)), one) for one, grown in zip((begin, finish), standing, strict=True))
+    estimated = np.where(moved, start.estimated & ~unknown_growth, stays | growing)
     why_moved = np.where(unknown_growth, "no_growth_rate", "start_unknown")
     reason = np.where(estimated, "", np.where(moved, why_moved, np.where(start.estimated, "class_mean_sees_no_change", "no_data_for_pool")))
-    return Change(start=begin, end=np.where(estimated, finish, begin), estimated=estimated, reason=reason.astype(object))
+    return Change(start=begin, end=np.where(estimated, finish, begin), estimated=estimated, reason=reason.astype(object), young=growing)
 
 
 def _share_of_known_start(start: PoolCarbon, end: PoolCarbon) -> Floats:
@@ -141,7 +155,7 @@ def dead_matter_change(cells: PairCells, start: PoolCarbon, end: PoolCarbon, tot
     begin, finish = (zeroed(one) for one in totals)
     begin, finish = _on_common_land(begin, finish, start, end)
     first, last = (cells.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-    share = soil.mean_cohort_years(first, last, first, last, transition_years) / transition_years
+    share = soil.mean_cohort_years(*seen_between(cells), first, last, transition_years) / transition_years
     pending = finish - begin
     finish = np.where(moved, begin + pending * share, finish)
     outside = {side: (cells.frame[f"ecosystem_{side}"] != "forest").to_numpy() for side in ("from", "to")}

@@ -25,7 +25,8 @@ class Entries:
     frame : DataFrame
         zone, year_from, year_to, ecosystem, land_class, transition, pool,
         component, soil_depth_cm, estimated, reason, ecosystem_from, ecosystem_to, and
-        ``pair``: the group of land of the interval, -1 for what an earlier change goes on to do.
+        ``pair``: the group of land of the interval, -1 for what an earlier change goes on to do;
+        ``past``: that of land that changed before the first date, -1 for everything else.
     change : (D, n) float64
         Gain of carbon over the interval [t C].
     """
@@ -61,7 +62,7 @@ def _frame(cells: PairCells, left: Flags, moved: Flags, pool: str, depth_cm: NDA
             **{name: frame[name].to_numpy() for name in LAND},
             "ecosystem": np.where(left, frame["ecosystem_from"], frame["ecosystem_to"]),
             "land_class": np.where(left, frame["land_class_from"], frame["land_class_to"]),
-            "transition": np.where(moved, "converted", "remaining"),
+            "transition": np.where(moved if change.young is None else moved | change.young, "converted", "remaining"),
             "pool": pool,
             "component": component,
             "soil_depth_cm": depth_cm,
@@ -70,6 +71,7 @@ def _frame(cells: PairCells, left: Flags, moved: Flags, pool: str, depth_cm: NDA
             "ecosystem_from": frame["ecosystem_from"].to_numpy(),
             "ecosystem_to": frame["ecosystem_to"].to_numpy(),
             "pair": np.arange(len(frame)),
+            "past": -1,
             "hole": holes(cells),
             "validated": frame["validated"].to_numpy(),
         }

@@ -9,20 +9,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, converted, dead_matter_change, holes, without_holes
+from sinks.accounting.cohorts import age_since, seen_between, stand_ages, young_forest
 from sinks.accounting.entries import Entries, entries_of_change, joined, only_inventoried
 from sinks.accounting.events import EventTerms, event_terms
 from sinks.accounting.fire import Fires
+from sinks.accounting.growth import Growth, growth
+from sinks.accounting.history import History
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.nep import Production
 from sinks.accounting.pools import PoolCarbon, all_pools
 from sinks.accounting.rates import Rates, pools_with_rates, rates_of
 from sinks.accounting.rows import PairCells, Rows, YearCells
-from sinks.accounting.soil_cohorts import SoilChain, SoilRate, soil_chain, soil_rate
+from sinks.accounting.soil_cohorts import PastSoil, SoilChain, SoilRate, past_soil_of_dates, past_soil_of_intervals, soil_chain, soil_rate
 from sinks.accounting.terms import Batch, Equation, Terms, with_nan_column
 from sinks.accounting.weather import Weather
 from sinks.config import LAND_COVER
 from sinks.ecosystems.method import Knowledge
-from sinks.equations import biomass, soil, wetland
+from sinks.equations import soil, wetland
 from sinks.tables import POOLS
 
 Floats = NDArray[np.float64]
@@ -30,20 +33,6 @@ Ints = NDArray[np.int64]
 
 LIVING = ("aboveground_biomass", "belowground_biomass")
 SOIL = "soil_organic_carbon"
-GROWING = ("arbor_forest", "shrubland", "other_forest_land", "forest_swamp", "shrub_swamp")
-
-GROWTH = Equation(
-    id="growth_gain",
-    function=lambda area, growth, fraction: biomass.growth_gain(area, growth, fraction),
-    text="dC = A * G_W * CF", amounts=("A [ha]",), factors=("aboveground_growth", "carbon_fraction"),
-)  # fmt: skip
-ROOT_GROWTH = Equation(
-    id="root_growth_gain",
-    function=lambda area, growth, ratio, fraction: biomass.growth_gain(area, biomass.belowground_biomass(growth, ratio), fraction),
-    text="dC = A * G_W * R * CF", amounts=("A [ha]",), factors=("aboveground_growth", "root_shoot_ratio", "carbon_fraction"),
-)  # fmt: skip
-
-
 MARSH_METHANE = Equation(
     id="marsh_ch4", function=wetland.marsh_ch4, text="CH4 = A * EF / 1000", amounts=("A [ha]",), factors=("marsh_ch4",)
 )
@@ -54,7 +43,9 @@ class Prepared:
     """Everything of an inventory that does not depend on draws.
 
     ``pair_area`` (D or 1, pair groups) multiplies what converted land changes: areas of
-    transitions that a reference sample has corrected.
+    transitions that a reference sample has corrected. ``past_soil`` and
+    ``year_past_soil`` are of land that changed before the first date, where something
+    tells of it.
     """
 
     years: YearCells
@@ -63,8 +54,8 @@ class Prepared:
     start_pools: Mapping[str, PoolCarbon]
     end_pools: Mapping[str, PoolCarbon]
     rate: SoilRate
-    growth: Mapping[str, Terms]
-    year_growth: Mapping[str, Terms]
+    growth: Mapping[str, Growth]
+    year_growth: Mapping[str, Growth]
     transition_row: int
     peat_row: int
     gwp_row: int
@@ -73,6 +64,9 @@ class Prepared:
     rates: Rates
     events: EventTerms | None = None
     pair_area: Floats | None = None
+    past_soil: PastSoil | None = None
+    year_past_soil: PastSoil | None = None
+    history: History | None = None
     fires: Fires | None = None
     production: Production | None = None
     weather: Weather | None = None
@@ -81,12 +75,13 @@ class Prepared:
         """Rows of the factor table that the inventory uses."""
         terms = [
             *(carbon.terms for pools in (self.year_pools, self.start_pools, self.end_pools) for carbon in pools.values()),
-            *self.growth.values(), *self.year_growth.values(), self.marsh_methane,
+            *(one for pools in (self.growth, self.year_growth) for grown in pools.values() for one in grown.terms()), self.marsh_methane,
         ]  # fmt: skip
         rows = [one.factor_rows() for one in (*terms, *(one for one in (self.fires, self.production) if one is not None))]
         more = [self.transition_row, *([self.peat_row] if len(peat_rows(self.pairs)) else []), *([self.gwp_row] if self.marsh_methane.batches else [])]
+        past = [one.rate.factor_rows() for one in (self.past_soil, self.year_past_soil) if one is not None]
         given = [self.rates.factor_rows(), *([self.events.factor_rows()] if self.events is not None else [])]
-        return np.unique(np.concatenate([*rows, self.rate.factor_rows(), *given, more])).astype(np.int64)
+        return np.unique(np.concatenate([*rows, self.rate.factor_rows(), *past, *given, more])).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +99,10 @@ class Result:
 
 
 def prepare(
-    years: YearCells, pairs: PairCells, knowledge: Knowledge, lookup: FactorLookup, events: pd.DataFrame | None = None
-) -> Prepared:
+    years: YearCells, pairs: PairCells, knowledge: Knowledge, lookup: FactorLookup, events: pd.DataFrame | None = None, history: History | None = None
+) -> Prepared:  # fmt: skip
     """Terms of all pools, the rates of soil and growth, and what statistics and sourced rates tell."""
+    aged = history is not None or "age_low" in years.frame
     start_land = pairs.frame["ecosystem_from"].to_numpy(dtype=object)
     end_land = pairs.frame["ecosystem_to"].to_numpy(dtype=object)
     pair_area = pairs.frame["area_ha"].to_numpy(dtype=np.float64)
@@ -118,8 +114,11 @@ def prepare(
         start_pools=all_pools(pairs.start, start_land, pair_area, knowledge),
         end_pools=all_pools(pairs.end, end_land, pair_area, knowledge),
         rate=soil_rate(pairs, knowledge),
-        growth=growth_terms(pairs.end, len(pairs.frame), knowledge),
-        year_growth=growth_terms(years.rows, len(years.frame), knowledge),
+        growth=growth(pairs.end, len(pairs.frame), knowledge, history is not None),
+        year_growth=growth(years.rows, len(years.frame), knowledge, aged),
+        past_soil=None if history is None else past_soil_of_intervals(pairs, history.first, knowledge),
+        year_past_soil=None if history is None else past_soil_of_dates(years, history.first, knowledge),
+        history=history,
         transition_row=lookup.constant_row("transition_years"),
         transition_years=lookup.constant("transition_years"),
         marsh_methane=marsh_methane_terms(years.rows, len(years.frame), knowledge),
@@ -128,19 +127,6 @@ def prepare(
         rates=rates_of(years, pairs, knowledge, pools_with_rates(lookup.table.name, lookup.table.depth_cm)),
         events=None if events is None else event_terms(events, years, year_pools, knowledge),
     )
-
-
-def growth_terms(rows: Rows, groups: int, knowledge: Knowledge) -> dict[str, Terms]:
-    """Yearly growth of forest above and below ground [t C per year], by group; no terms where no rate is known."""
-    trees = rows.where((rows.layer == LAND_COVER) & np.isin(rows.land_class, GROWING))
-    find = knowledge.factor.optional
-    growth, fraction = find("aboveground_growth", trees), find("carbon_fraction", trees)
-    ratio = find("root_shoot_ratio", trees, value=np.zeros(len(trees)))
-    known = (growth >= 0) & (fraction >= 0)
-    rooted = known & (ratio >= 0)
-    above = Batch(GROWTH, trees.group[known], (trees.area[known],), (growth[known], fraction[known]))
-    below = Batch(ROOT_GROWTH, trees.group[rooted], (trees.area[rooted],), (growth[rooted], ratio[rooted], fraction[rooted]))
-    return {"aboveground_biomass": Terms.of(groups, [above]), "belowground_biomass": Terms.of(groups, [below])}
 
 
 def marsh_methane_terms(rows: Rows, groups: int, knowledge: Knowledge) -> Terms:
@@ -157,21 +143,23 @@ def evaluate(prepared: Prepared, factor_values: Floats) -> Result:
     transition = _once(values[:, [prepared.transition_row]])
     pairs = prepared.pairs
     chain = soil_chain(
-        prepared.years, pairs, prepared.year_pools[SOIL], (prepared.start_pools[SOIL], prepared.end_pools[SOIL]), prepared.rate, values, transition
-    )
+        prepared.years, pairs, prepared.year_pools[SOIL], (prepared.start_pools[SOIL], prepared.end_pools[SOIL]), prepared.rate, values, transition,
+        prepared.past_soil,
+    )  # fmt: skip
     hole, area = holes(pairs), _corrected_area(prepared)
     chain = chain.times(area, pairs)
     changes = {pool: without_holes(_change(prepared, pool, values, transition, chain).times(1.0 if pool == SOIL else area), hole) for pool in POOLS}
     apart = [pool for pool in POOLS if not prepared.year_pools[pool].included]
     parts = [entries_of_change(pairs, changes[pool], pool, prepared.end_pools[pool].depth_cm) for pool in apart]
     parts += _running_soil(prepared, chain)
+    parts += _past_soil(prepared, chain)
     parts += [part for pool in DEAD_MATTER for part in _running_dead_matter(prepared, pool, changes[pool], transition)]
     parts += _peat_accumulation(prepared, values)
     stocks = {pool: carbon.totals(values) for pool, carbon in prepared.year_pools.items()}
     stocks[SOIL] = chain.year_total
     return Result(
         stocks=stocks, changes=changes, entries=only_inventoried(joined(parts)), chain=chain,
-        year_growth={pool: terms.totals(values) for pool, terms in prepared.year_growth.items()},
+        year_growth={pool: one.yearly(values, *stand_ages(prepared.years.frame)) for pool, one in prepared.year_growth.items()},
         year_rates={pool: terms.totals(values) for pool, terms in prepared.rates.year.items()},
         pair_rates={pool: terms.totals(values) for pool, terms in prepared.rates.pair.items()},
         events={} if prepared.events is None else prepared.events.carbon(prepared.year_pools, values),
@@ -197,17 +185,28 @@ def _change(prepared: Prepared, pool: str, values: Floats, transition: Floats, c
     totals = start.totals(values), end.totals(values)
     if pool in DEAD_MATTER:
         return dead_matter_change(prepared.pairs, start, end, totals, transition)
-    return biomass_change(prepared.pairs, start, end, totals, young_carbon(prepared.growth[pool], prepared.pairs, values))
+    grown = prepared.growth[pool]
+    standing = standing_carbon(grown, prepared.pairs, values, prepared.transition_years)
+    return biomass_change(prepared.pairs, start, end, totals, young_carbon(grown, prepared.pairs, values), standing)
 
 
-def young_carbon(terms: Terms, pairs: PairCells, values: Floats) -> Floats:
+def young_carbon(growth: Growth, pairs: PairCells, values: Floats) -> Floats:
     """Carbon that growth since conversion can have built by the end of the interval; NaN where no rate is known or land is no forest."""
-    first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-    years = soil.mean_cohort_years(first, last, first, last, last - first)
-    held = np.zeros(terms.groups, dtype=bool)
-    for batch in terms.batches:
-        held[batch.group] = True
-    return np.where(held, terms.totals(values) * years, np.nan)
+    return growth.grown(values, age_since(*seen_between(pairs), pairs.frame["year_to"].to_numpy(dtype=np.float64)))
+
+
+def standing_carbon(growth: Growth, pairs: PairCells, values: Floats, transition_years: float) -> tuple[Floats, Floats] | None:
+    """Carbon that forest which was converted before the interval can have built by its start and by its end.
+
+    NaN on other land; None without a history. Growth counts up to the age at which land
+    is no longer in transition.
+    """
+    if "cohort_last_from" not in pairs.frame:
+        return None
+    past = young_forest(pairs.frame, transition_years)
+    ages = (age_since(past.first, past.last, pairs.frame[name].to_numpy(dtype=np.float64)) for name in ("year_from", "year_to"))
+    start, end = (growth.grown(values, np.where(past.held, np.minimum(age, transition_years), np.nan)) for age in ages)
+    return start, end
 
 
 def _soil_change(prepared: Prepared, chain: SoilChain) -> Change:
@@ -216,9 +215,46 @@ def _soil_change(prepared: Prepared, chain: SoilChain) -> Change:
     changed = prepared.rate.changed
     estimated = changed & prepared.rate.known & chain.known
     other_depth = prepared.start_pools[SOIL].depth_cm != prepared.end_pools[SOIL].depth_cm
-    why = np.select([~changed, other_depth, moved & ~chain.known], ["no_history_of_management", "soil_depth_differs", "start_unknown"], "no_soil_factor")
+    reasons = [unchanged_soil(prepared), "soil_depth_differs", "start_unknown"]
+    why = np.select([~changed, other_depth, moved & ~chain.known], reasons, "no_soil_factor")
     reason = np.where(estimated, "", why)
     return Change(start=chain.start, end=chain.end, estimated=estimated, reason=reason.astype(object))
+
+
+def unchanged_soil(prepared: Prepared) -> str:
+    """Why the soil of land whose class did not change is not estimated: what is not known of its past.
+
+    Maps of a whole transition before the first date tell that the class did not change
+    either; management still is not known, so that nothing is called zero.
+    """
+    history = prepared.history
+    known = history is not None and history.first - history.since >= prepared.transition_years
+    return "land_use_unchanged_management_unknown" if known else "no_history_of_management"
+
+
+def _past_soil(prepared: Prepared, chain: SoilChain) -> list[Entries]:
+    """Entries of soil cohorts that began before the first date, booked on the ecosystem entered; nothing of other land is known to be zero."""
+    past = prepared.past_soil
+    if past is None or not len(prepared.pairs.frame):
+        return []
+    frame = prepared.pairs.frame
+    rows = np.flatnonzero(past.running & chain.known & (chain.past != 0.0).any(axis=0))
+    if not len(rows):
+        return []
+    return [Entries(frame=past_frame(frame.iloc[rows], rows, "_to", prepared.end_pools[SOIL].depth_cm[rows]), change=chain.past[:, rows])]
+
+
+def past_frame(land: pd.DataFrame, rows: Ints, suffix: str, depth_cm: Ints) -> pd.DataFrame:
+    """Keys of entries of soil on land that changed before the first date; what an ecosystem took over from another is converted land."""
+    before, now = (land[f"ecosystem{name}"].to_numpy(dtype=object) for name in (f"_before{suffix}", suffix))
+    return pd.DataFrame(
+        {
+            "zone": land["zone"].to_numpy(), **{name: land[name].to_numpy() for name in ("year_from", "year_to", "year") if name in land},
+            "ecosystem": now, "land_class": land[f"land_class{suffix}"].to_numpy(), "transition": np.where(before != now, "converted", "remaining"),
+            "pool": SOIL, "component": "soil", "soil_depth_cm": depth_cm, "estimated": True, "reason": "", "ecosystem_from": before,
+            "ecosystem_to": now, "pair": -1, "past": rows, "hole": False, "validated": False,
+        }
+    )  # fmt: skip
 
 
 def _running_soil(prepared: Prepared, chain: SoilChain) -> list[Entries]:
@@ -236,12 +272,13 @@ def _running_dead_matter(prepared: Prepared, pool: str, change: Change, transiti
     """Entries of dead matter whose twenty-year transition began in an earlier interval."""
     frame = prepared.pairs.frame
     intervals = sorted({(int(first), int(last)) for first, last in zip(frame["year_from"], frame["year_to"], strict=True)})
+    begin, end = seen_between(prepared.pairs)
     out = []
-    for first, last in intervals:
+    for first, _ in intervals:
         rows = np.flatnonzero((frame["year_from"] == first).to_numpy())
         for this, until in intervals:
             if this > first and change.pending is not None:
-                share = soil.mean_cohort_years(first, last, this, until, transition) / transition
+                share = soil.mean_cohort_years(begin[rows], end[rows], this, until, transition) / transition
                 later = change.pending[:, rows] * share
                 out.append(_later_entries(prepared, pool, rows, this, later, later[0] < 0, "conversion"))
     return [one for one in out if one is not None]
@@ -263,7 +300,7 @@ def _later_entries(prepared: Prepared, pool: str, rows: Ints, this: int, change:
             "transition": np.where(converted(prepared.pairs)[rows], "converted", "remaining"),
             "pool": pool, "component": component, "soil_depth_cm": prepared.start_pools[pool].depth_cm[rows],
             "estimated": True, "reason": "",
-            "ecosystem_from": land["ecosystem_from"].to_numpy(), "ecosystem_to": land["ecosystem_to"].to_numpy(), "pair": -1, "hole": False,
+            "ecosystem_from": land["ecosystem_from"].to_numpy(), "ecosystem_to": land["ecosystem_to"].to_numpy(), "pair": -1, "past": -1, "hole": False,
             "validated": land["validated"].to_numpy(),
         }
     )  # fmt: skip

@@ -44,6 +44,14 @@ class FactorLookup:
         """Central values of factor rows; NaN for -1."""
         return np.append(self.table.value, np.nan)[factors]
 
+    def edges(self, name: str) -> Floats:
+        """Limits of the bins of a factor name, ascending."""
+        return self.table.edges(name)
+
+    def own(self, factors: Ints) -> NDArray[np.bool_]:
+        """Which factor rows the user's file gave; none for -1."""
+        return np.append(np.isin(self.table.id, list(self.table.overrides)), False)[factors]
+
     def gaps(self, where: str) -> list[Finding]:
         """A finding for every factor that was needed and is not there, with the nearest ones."""
         return self._needed.missing_findings(where)
@@ -54,7 +62,7 @@ def _find(resolver: Resolver, name: str, rows: Rows, value: Floats | None, repla
         return np.zeros(0, dtype=np.int64)
     keys = {
         "ecosystem": rows.ecosystem, "land_class": rows.land_class, "vegetation_type": rows.vegetation_type,
-        "climate": rows.climate, "soil": rows.soil,
+        "climate": rows.climate, "soil": rows.soil, "origin": rows.origin, "site": rows.site,
     }  # fmt: skip
     keys.update({key: np.broadcast_to(np.asarray(words, dtype=object), len(rows)) for key, words in replaced.items()})
     return resolver(name, **keys, value=value).rows

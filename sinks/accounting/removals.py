@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sinks.accounting.change import converted
+from sinks.accounting.cohorts import seen_between, stand_ages
 from sinks.accounting.entries import Entries
 from sinks.accounting.fire import FIRE, fire_removals, intervals_of
-from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result
+from sinks.accounting.inventory import LIVING, SOIL, Prepared, Result, past_frame, unchanged_soil
 from sinks.accounting.nep import APPROACH as NEP
 from sinks.accounting.nep import nep_removals
 from sinks.accounting.rates import held_groups
@@ -26,7 +27,8 @@ LEAF = [
     "zone", "year", "year_from", "approach", "time_basis", "account", "ecosystem", "land_class",
     "transition", "pool", "component", "gas", "soil_depth_cm",
 ]  # fmt: skip
-PART = [*LEAF, "estimated", "reason", "pair", "group", "event"]
+PLACES = ["pair", "group", "event", "past"]
+PART = [*LEAF, "estimated", "reason", *PLACES]
 
 
 @dataclass(slots=True)
@@ -34,7 +36,8 @@ class Parts:
     """Removal rows as they are gathered, before they are added up: keys and values per draw.
 
     Columns ``pair`` and ``group`` say on which land of an interval, or of a date, a row
-    stands; ``event`` which statistic it is.
+    stands; ``event`` which statistic it is; ``past`` on which land that changed before the
+    first date: of an interval under stock difference, of a date under gain-loss.
     """
 
     frames: list[pd.DataFrame] = field(default_factory=list)
@@ -51,8 +54,7 @@ class Parts:
         if not self.frames:
             return Leaves(frame=pd.DataFrame(columns=PART), values=np.zeros((1, 0)))
         frame = pd.concat([frame.reindex(columns=PART) for frame in self.frames], ignore_index=True)
-        places = ["pair", "group", "event"]
-        frame[places] = frame[places].astype("Float64").fillna(-1.0).astype("int64")
+        frame[PLACES] = frame[PLACES].astype("Float64").fillna(-1.0).astype("int64")
         return Leaves(frame=frame, values=np.concatenate(self.values, axis=1))
 
     def leaves(self, prepared: Prepared) -> Leaves:
@@ -104,7 +106,7 @@ def removal_parts(prepared: Prepared, result: Result, policy: PolicySection, yea
     _without_interval(parts, prepared, years, len(values))
     _rate(parts, prepared, result, years)
     for year in years:
-        _gain_loss(parts, prepared, result, policy, year)
+        _gain_loss(parts, prepared, result, policy, year, values)
         _marsh_methane(parts, prepared, policy, year, values)
     if prepared.fires is not None:
         means = ("stock_difference", "rate") if prepared.rates.given else ("stock_difference",)
@@ -172,12 +174,12 @@ def _without_interval(parts: Parts, prepared: Prepared, years: tuple[int, ...], 
             parts.add(frame, np.zeros((draws, len(frame))))
 
 
-def _gain_loss(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
+def _gain_loss(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int, values: Floats) -> None:
     """Growth by type, losses by conversion and soil cohorts of one year (equation 2.4 [IPCC2006])."""
     _growth(parts, prepared, result, year)
     _events(parts, prepared, result, year)
     _conversion(parts, prepared, result, policy, year)
-    _soil_of_year(parts, prepared, result, policy, year)
+    _soil_of_year(parts, prepared, result, policy, year, values)
 
 
 def _events(parts: Parts, prepared: Prepared, result: Result, year: int) -> None:
@@ -200,11 +202,11 @@ def _events(parts: Parts, prepared: Prepared, result: Result, year: int) -> None
 
 
 def _rate(parts: Parts, prepared: Prepared, result: Result, years: tuple[int, ...]) -> None:
-    """Area times sourced rates on land that stays; conversion and soil as by stock difference. Nothing where nobody gave a rate."""
+    """Area times sourced rates on land that stays, young forest too; conversion and soil as by stock difference. Nothing where nobody gave a rate."""
     if not prepared.rates.given:
         return
     for frame, values in list(zip(parts.frames, parts.values, strict=True)):
-        same = ((frame["approach"] == "stock_difference") & ((frame["transition"] == "converted") | (frame["pool"] == SOIL))).to_numpy()
+        same = ((frame["approach"] == "stock_difference") & ((frame["component"] == "conversion") | (frame["pool"] == SOIL))).to_numpy()
         parts.add(frame[same].assign(approach="rate"), values[:, same])
     for year in years:
         _rates_of_year(parts, prepared, result, year)
@@ -242,11 +244,11 @@ def _growth(parts: Parts, prepared: Prepared, result: Result, year: int) -> None
     land = prepared.years.frame
     rows = np.flatnonzero(((land["year"] == year) & (land["ecosystem"] == "forest") & (land["area_ha"] > 0)).to_numpy())
     for pool, totals in result.year_growth.items():
-        held = np.zeros(len(land), dtype=bool)
-        for batch in prepared.year_growth[pool].batches:
-            held[batch.group] = True
+        ages, growth = stand_ages(land), prepared.year_growth[pool]
+        held = growth.knows(*ages)
+        why = np.where(held, np.where(growth.of_own_factors(*ages), "", "growth_fallback"), "no_growth_rate")
         frame = _year_frame(land.iloc[rows], year, pool, "increment", "remaining").assign(
-            estimated=held[rows], reason=np.where(held[rows], "growth_fallback", "no_growth_rate"), group=rows
+            estimated=held[rows], reason=why[rows], group=rows
         )  # fmt: skip
         parts.add(frame, totals[:, rows] * C_TO_CO2)
 
@@ -285,8 +287,27 @@ def _conversion(parts: Parts, prepared: Prepared, result: Result, policy: Policy
         parts.add(booked.assign(account=account, reason=np.where(why != "", why, booked["reason"])), values)
 
 
-def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int) -> None:
-    """Soil cohorts of a year, by the ecosystem entered; land that stays has no history that is known."""
+def _past_soil_of_year(parts: Parts, prepared: Prepared, policy: PolicySection, year: int, values: Floats) -> None:
+    """Soil cohorts of a year on land that changed before the first date."""
+    past, carbon = prepared.year_past_soil, prepared.year_pools[SOIL]
+    if past is None:
+        return
+    frame = prepared.years.frame
+    transition = values[:, [prepared.transition_row]]
+    change = past.change(frame["area_ha"].to_numpy(dtype=np.float64), np.array([year - 1.0]), np.array([float(year)]), values, transition)
+    outside = ((frame["ecosystem_before"] == "other") & (frame["ecosystem"] == "other")).to_numpy()
+    rows = np.flatnonzero(past.running & carbon.estimated & (frame["year"] == year).to_numpy() & ~outside & (change != 0.0).any(axis=0))
+    if not len(rows):
+        return
+    land = past_frame(frame.iloc[rows], rows, "", carbon.depth_cm[rows])
+    booked = land.assign(year=year, year_from=year - 1, approach="gain_loss", time_basis="year", account="offset", gas="CO2")
+    gain = change[:, rows] * C_TO_CO2
+    account, why = _accounts(booked, gain[0], policy)
+    parts.add(booked.assign(account=account, reason=why), gain)
+
+
+def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: PolicySection, year: int, factor_values: Floats) -> None:
+    """Soil cohorts of a year, by the ecosystem entered; land that stays has no history of management that is known."""
     frame = prepared.pairs.frame
     change = result.changes[SOIL]
     rows = np.flatnonzero(change.estimated & (frame["year_to"] <= year).to_numpy())
@@ -296,15 +317,17 @@ def _soil_of_year(parts: Parts, prepared: Prepared, result: Result, policy: Poli
     stay = stay[(stay["year"] == year) & (stay["ecosystem"] != "other") & (stay["area_ha"] > 0)]
     stay = stay[["zone", "ecosystem", "land_class", "soil_depth_cm"]].drop_duplicates()
     unknown = _year_frame(stay, year, SOIL, "soil", "remaining").assign(
-        soil_depth_cm=stay["soil_depth_cm"], estimated=False, reason="no_history_of_management"
+        soil_depth_cm=stay["soil_depth_cm"], estimated=False, reason=unchanged_soil(prepared)
     )  # fmt: skip
-    draws = change.start.shape[0]
+    draws = len(factor_values)
     parts.add(unknown, np.zeros((draws, len(unknown))))
+    _past_soil_of_year(parts, prepared, policy, year, factor_values)
     if not len(rows):
         return
     first, last = (land[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-    in_interval = soil.mean_cohort_years(first, last, first, last, prepared.transition_years)
-    this_year = soil.mean_cohort_years(first, last, year - 1, year, prepared.transition_years)
+    begin, end = (one[rows] for one in seen_between(prepared.pairs))
+    in_interval = soil.mean_cohort_years(begin, end, first, last, prepared.transition_years)
+    this_year = soil.mean_cohort_years(begin, end, year - 1, year, prepared.transition_years)
     values = change.difference[:, rows] / in_interval * this_year * C_TO_CO2
     keys = land[["zone"]].assign(ecosystem=land["ecosystem_to"], land_class=land["land_class_to"])
     moved = converted(prepared.pairs)[rows]

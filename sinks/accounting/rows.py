@@ -1,14 +1,15 @@
 """Activity rows as the equations see them: with land classes, strata and densities by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sinks.config import LAND_COVER
+from sinks.accounting.history import History, age_columns, cohort_columns
+from sinks.config import AGE_CLASS, COHORT_FROM, COHORT_YEAR, LAND_COVER
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,12 +35,18 @@ class Reading:
         Land class -> ecosystem.
     strata : mapping
         Stratum name -> code -> value.
+    history : History, optional
+        What the strata ``cohort_year`` and ``cohort_from`` rest on.
+    ages_year : int, optional
+        Year at which age classes are stated; None where they are those of each date.
     """
 
     land_classes: Mapping[int, Mapping[int, str]]
     refinements: Mapping[tuple[str, str], str]
     ecosystems: Mapping[str, str]
     strata: Mapping[str, Mapping[int, str]]
+    history: History | None = None
+    ages_year: int | None = None
 
     def land_class(self, year: Ints, code: Ints, vegetation: Names) -> Names:
         """The land class of each row, refined by its vegetation type where that says more."""
@@ -48,6 +55,24 @@ class Reading:
             at, number, type = key
             plain = UNKNOWN if number == MISSING_CODE else self.land_classes.get(at, {}).get(number, UNKNOWN)
             out[rows] = self.refinements.get((plain, type), plain)
+        return out
+
+    def past_strata(self) -> tuple[str, ...]:
+        """Strata that tell of the past of land."""
+        return (*((COHORT_YEAR, COHORT_FROM) if self.history is not None else ()), *((AGE_CLASS,) if AGE_CLASS in self.strata else ()))
+
+    def past(self, names: Mapping[str, Names], year: Ints, vegetation: Names) -> dict[str, Any]:
+        """Columns of what the strata tell of the past of land at a date: last change, class and ecosystem before it, ages of stands."""
+        out: dict[str, Any] = {}
+        if self.history is not None:
+
+            def refined(before: Names) -> Names:
+                return np.asarray([self.refinements.get((one, type), one) for one, type in zip(before, vegetation, strict=True)], dtype=object)
+
+            out = cohort_columns(names, year, self.history, refined)
+            out["ecosystem_before"] = np.asarray([self.ecosystems.get(one, "") for one in out["class_before"]], dtype=object)
+        if AGE_CLASS in self.strata:
+            out |= age_columns(names[AGE_CLASS], year, self.ages_year)
         return out
 
     def ecosystem(self, land_class: Names) -> Names:
@@ -87,6 +112,8 @@ class Rows:
     vegetation_type: Names
     climate: Names
     soil: Names
+    origin: Names
+    site: Names
     layer: Names
     area: Floats
     missing: Floats
@@ -103,6 +130,10 @@ class Rows:
     def where(self, rows: Any) -> "Rows":
         """The rows of a mask or index."""
         return Rows(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def but(self, **changes: Any) -> "Rows":
+        """The same rows with other columns."""
+        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +159,7 @@ class PairCells:
 
 YEAR_KEY = ["zone", "year", "class", "stratum"]
 PAIR_KEY = ["zone", "year_from", "year_to", "land_from", "land_to", "stratum_from", "stratum_to"]
-_ATTRIBUTES = ("vegetation_type", "climate", "soil")
+_ATTRIBUTES = ("vegetation_type", "climate", "soil", "origin", "site")
 
 
 def year_cells(activity: pd.DataFrame, strata: pd.DataFrame, reading: Reading) -> YearCells:
@@ -182,8 +213,11 @@ def _named(frame: pd.DataFrame, strata: pd.DataFrame, reading: Reading, year: st
     names = {name: reading.stratum(name, strata, ids) for name in (*_ATTRIBUTES, "peat")}
     types = names["vegetation_type"].copy()
     types[names.pop("peat") == "peat"] = "peatland"
-    land = reading.land_class(frame[year].to_numpy(dtype=np.int64), frame[code].to_numpy(dtype=np.int64), types)
+    at = frame[year].to_numpy(dtype=np.int64)
+    land = reading.land_class(at, frame[code].to_numpy(dtype=np.int64), types)
     more = {f"land_class{suffix}": land, f"ecosystem{suffix}": reading.ecosystem(land)}
+    past = reading.past({name: reading.stratum(name, strata, ids) for name in reading.past_strata()}, at, types)
+    more |= {f"{name}{suffix}": values for name, values in past.items()}
     return frame.assign(**more, **{f"{name}{suffix}": values for name, values in names.items()})
 
 
@@ -224,6 +258,8 @@ def _rows(frame: pd.DataFrame, group: Ints, suffix: str, activity: pd.DataFrame,
         vegetation_type=named(frame[f"vegetation_type{suffix}"]),
         climate=named(frame[f"climate{suffix}"]),
         soil=named(frame[f"soil{suffix}"]),
+        origin=named(frame[f"origin{suffix}"]),
+        site=named(frame[f"site{suffix}"]),
         layer=np.asarray(layer, dtype=object),
         area=area,
         missing=activity["missing_ha"].to_numpy(dtype=np.float64),

@@ -2,7 +2,9 @@
 
 The stock of a later date is never a second look-up (ACCOUNTING 2). A change of
 use seen between two dates starts in equal parts in each year between them, and
-runs on in the intervals that follow.
+runs on in the intervals that follow; where maps of the years between are at hand it
+starts in the year that they show. Changes before the first date that an earlier map
+shows run on in the same way.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sinks.accounting.change import holes
+from sinks.accounting.cohorts import Past, before_first_date, land_before, seen_between
 from sinks.accounting.pools import PoolCarbon
 from sinks.accounting.rows import PairCells, Rows, YearCells
 from sinks.accounting.terms import zeroed
@@ -59,6 +62,11 @@ class SoilRate:
 def soil_rate(cells: PairCells, knowledge: Knowledge) -> SoilRate:
     """The rate of every group of land over an interval."""
     start, end = (_one_per_group(rows, len(cells.frame)) for rows in (cells.start, cells.end))
+    return _rate_between(start, end, knowledge)
+
+
+def _rate_between(start: Rows, end: Rows, knowledge: Knowledge) -> SoilRate:
+    """The rate of groups of land that were of one class and are of another, a row each."""
     wet = np.isin(start.land_class, WET_CLASSES) | np.isin(end.land_class, WET_CLASSES)
     both = [_with_soil(rows, np.where(wet, WET_SOIL, rows.soil)) for rows in (start, end)]
     factors = [reference_factors(rows, knowledge) for rows in both]
@@ -67,6 +75,40 @@ def soil_rate(cells: PairCells, knowledge: Knowledge) -> SoilRate:
     organic = np.isin(start.land_class, ORGANIC) | np.isin(end.land_class, ORGANIC)
     known = np.logical_and.reduce([factor >= 0 for factor in (*before, *after)]) & ~organic
     return SoilRate(factors_from=tuple(before), factors_to=tuple(after), changed=start.land_class != end.land_class, known=known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastSoil:
+    """Soil of land that changed before the first date: its rate, and when it changed."""
+
+    rate: SoilRate
+    past: Past
+
+    def change(self, area: Floats, year_from: Floats, year_to: Floats, values: Floats, transition_years: Floats) -> Floats:
+        """What the cohorts change in an interval, (D, groups) [t C]."""
+        years = self.past.years(year_from, year_to, transition_years)
+        return self.rate.per_hectare(values, transition_years) * area * years
+
+    @property
+    def running(self) -> Flags:
+        """Groups with a cohort whose soil factors are known."""
+        return self.past.held & self.rate.changed & self.rate.known
+
+
+def past_soil_of_dates(cells: YearCells, first_date: int, knowledge: Knowledge) -> PastSoil:
+    """Soil of land of every date that changed before the first."""
+    return _past_soil(cells.rows, cells.frame, "", first_date, knowledge)
+
+
+def past_soil_of_intervals(cells: PairCells, first_date: int, knowledge: Knowledge) -> PastSoil:
+    """Soil of land of every interval that changed before the first date and stays what it is."""
+    return _past_soil(cells.end, cells.frame, "_to", first_date, knowledge)
+
+
+def _past_soil(rows: Rows, frame: pd.DataFrame, suffix: str, first_date: int, knowledge: Knowledge) -> PastSoil:
+    past = before_first_date(frame, first_date, suffix)
+    now = _one_per_group(rows, len(frame))
+    return PastSoil(rate=_rate_between(land_before(now, frame, suffix, past), now, knowledge), past=past)
 
 
 def _one_per_group(rows: Rows, groups: int) -> Rows:
@@ -93,8 +135,10 @@ class SoilChain:
         Stock of each group of land at its date [t C]; NaN where unknown.
     start, end : (D, pair groups)
         Stock on each group of land at both dates of its interval; 0 where unknown.
-    running : list of (earlier group, interval year_from, year_to, (D, groups) change [t C])
-        What cohorts of earlier intervals go on to change in later ones.
+    running : mapping of (year_from of an earlier interval, year_from of a later one) to (D, groups of the earlier one)
+        What cohorts of earlier intervals go on to change in later ones [t C].
+    past : (D, pair groups)
+        What changes before the first date go on to change in each interval [t C]; counted where ``known``.
     known : (pair groups,) bool
         Groups whose soil at the start is known, to the same depth at both dates.
     """
@@ -104,19 +148,23 @@ class SoilChain:
     end: Floats
     known: Flags
     running: dict[tuple[int, int], Floats]
+    past: Floats
 
     def times(self, scale: Floats, pairs: PairCells) -> "SoilChain":
         """The chain on land of intervals that is so many times as large, (D or 1, groups)."""
         first = pairs.frame["year_from"].to_numpy()
         running = {key: change * scale[:, first == key[0]] for key, change in self.running.items()}
-        return replace(self, start=self.start * scale, end=self.end * scale, running=running)
+        return replace(self, start=self.start * scale, end=self.end * scale, running=running, past=self.past * scale)
 
 
 def soil_chain(
     years: YearCells, pairs: PairCells, year_soil: PoolCarbon, pair_soil: tuple[PoolCarbon, PoolCarbon], rate: SoilRate,
-    values: Floats, transition_years: Floats,
+    values: Floats, transition_years: Floats, past: PastSoil | None = None,
 ) -> SoilChain:  # fmt: skip
     """Soil carbon along the dates: factors or layer at the first date, cohorts from there on.
+
+    What land that changed before the first date goes on to gain or lose (``past``) is
+    added to the look-up of the first date, which is not corrected for it.
 
     A user's class table is looked up at every date: it makes stocks (and their
     ``lookup_difference``), while removals stay cohorts and the rest is revaluation.
@@ -138,6 +186,12 @@ def soil_chain(
     running: dict[tuple[int, int], Floats] = {}
     usable = ~holes(pairs) & (pair_soil[0].depth_cm == pair_soil[1].depth_cm)
     places = _places(years, pairs)
+    seen = seen_between(pairs)
+    first_year, last_year = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
+    own_years = soil.mean_cohort_years(*seen, first_year, last_year, transition_years)
+    going_on = np.zeros_like(end)
+    if past is not None:
+        going_on = going_on + past.change(pairs.frame["area_ha"].to_numpy(dtype=np.float64), first_year, last_year, values, transition_years)
     for interval in _intervals(pairs):
         rows = interval.rows
         hectares = pairs.frame["area_ha"].to_numpy(dtype=np.float64)[rows]
@@ -145,14 +199,13 @@ def soil_chain(
         ground = np.where(base_mapped[0][rows], base[0][:, rows], 0.0)
         known[rows] = ~np.isnan(carried[0]) & usable[rows]
         start[:, rows] = zeroed(ground + carried * hectares) * known[rows]
-        cohort = soil.mean_cohort_years(interval.first, interval.last, interval.first, interval.last, transition_years)
-        end[:, rows] = start[:, rows] + per_hectare[:, rows] * hectares * cohort * known[rows]
-        running.update(_running(pairs, interval, per_hectare, known, transition_years))
-        _carry_on(added, fresh, years, places, pairs, interval, end, base, base_mapped, known, running)
+        end[:, rows] = start[:, rows] + per_hectare[:, rows] * hectares * own_years[:, rows] * known[rows]
+        running.update(_running(pairs, interval, seen, per_hectare, known, transition_years))
+        _carry_on(added, fresh, years, places, pairs, interval, end + going_on, base, base_mapped, known, running)
         added[:, looked_up_again] = fresh[:, looked_up_again]
     total = np.where(mapped, looked_up, 0.0) + added * area
     total = np.where(year_soil.estimated & ~np.isnan(total), total, np.nan)
-    return SoilChain(year_total=total, start=start, end=end, known=known, running=running)
+    return SoilChain(year_total=total, start=start, end=end, known=known, running=running, past=going_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +238,18 @@ def _take(columns: Floats, places: Ints) -> Floats:
     return np.where(places >= 0, columns[:, places], np.nan)
 
 
-def _running(pairs: PairCells, interval: _Interval, per_hectare: Floats, known: Flags, transition_years: Floats) -> dict[tuple[int, int], Floats]:
+def _running(
+    pairs: PairCells, interval: _Interval, seen: tuple[Floats, Floats], per_hectare: Floats, known: Flags, transition_years: Floats
+) -> dict[tuple[int, int], Floats]:  # fmt: skip
     """Changes that cohorts of earlier intervals make in this one, by (earlier year_from, this year_from)."""
     out = {}
     area = pairs.frame["area_ha"].to_numpy(dtype=np.float64)
     for earlier in _intervals(pairs):
         if earlier.first >= interval.first:
             continue
-        cohort = soil.mean_cohort_years(earlier.first, earlier.last, interval.first, interval.last, transition_years)
-        out[earlier.first, interval.first] = per_hectare[:, earlier.rows] * area[earlier.rows] * cohort * known[earlier.rows]
+        rows = earlier.rows
+        cohort = soil.mean_cohort_years(seen[0][rows], seen[1][rows], interval.first, interval.last, transition_years)
+        out[earlier.first, interval.first] = per_hectare[:, rows] * area[rows] * cohort * known[rows]
     return out
 
 

@@ -32,6 +32,12 @@ class FactorFinder(Protocol):
     def central(self, factors: Ints) -> Floats:
         """Central values of factor rows; NaN for -1."""
 
+    def edges(self, name: str) -> Floats:
+        """Limits of the bins of a factor name, ascending."""
+
+    def own(self, factors: Ints) -> NDArray[np.bool_]:
+        """Which factor rows the user's file gave; none for -1."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueUnit:

@@ -163,7 +163,8 @@ def _key(retrieval: Retrieval, model: Model, hashes: Mapping[str, str]) -> str:
     spoken = None if codes is None else sorted((year, sorted(one)) for year, one in codes.items())
     fitted = [model.sha256, model.error, model.quantile, model.scale, model.limit, list(retrieval.predictors), retrieval.valid]
     run = [asdict(retrieval.run.grid), retrieval.run.config.zones.rule, retrieval.run.config.run.dates, retrieval.run.plan.intervals]
-    return content_hash([code_hash(*CODE), fitted, sorted(hashes.items()), files, content_hash(zones), run, spoken])
+    made = [repr(one) for one in retrieval.stack.derived]
+    return content_hash([code_hash(*CODE), fitted, sorted(hashes.items()), files, content_hash(zones), run, spoken, made])
 
 
 def _write(retrieval: Retrieval, model: Model, tiles: TileFile, zones: Sequence[str], hashes: Mapping[str, str]) -> dict[str, Any]:

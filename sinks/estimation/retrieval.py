@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aoi.findings import Finding, InputError, errors, finding
 from aoi.guard import guarded_path
-from sinks.config import LAND_COVER, Config, LayerSection, PlotSection, RetrievalSection, read_config
+from sinks.config import LAND_COVER, STAND_AGE, Config, LayerSection, PlotSection, RetrievalSection, read_config
 from sinks.layers.cloud.local import shelf_of
 from sinks.layers.cloud.request import Footprint
 from sinks.layers.inputs import Source, build_stack, find_sources, valid_range, with_blocks
@@ -90,7 +90,7 @@ def retrieval_of(path: Path, roots: Sequence[str] = (), *, of_plots: bool = Fals
     found += _undated(config, dates, path.name)
     if found or target is None or valid is None:
         raise InputError(found)
-    kept = {name: config.layers[name] for name in (LAND_COVER, *config.strata.values())}
+    kept = {name: config.layers[name] for name in (LAND_COVER, *config.strata.values(), *({STAND_AGE} & config.layers.keys()))}
     run = set_up_config(config.model_copy(update={"layers": kept, "maps": ()}), notes, path.resolve().parent, roots)
     if run.vectors:
         raise InputError(finding("E-TUBAN-22", f"{path.name}: layers.{run.vectors[0].layer}", file=run.vectors[0].label))
@@ -129,4 +129,5 @@ def _with_predictors(run: Setup, config: Config, dates: tuple[int, ...]) -> tupl
         sources = list(placed)
         if errors(more):
             raise InputError(more)
-    return Stack(grid=run.grid, layers=(*run.stack.layers, *stack.layers), years=dates), (*run.sources, *sources)
+    layers = (*run.stack.layers, *stack.layers)
+    return Stack(grid=run.grid, layers=layers, years=dates, derived=run.stack.derived), (*run.sources, *sources)

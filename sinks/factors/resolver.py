@@ -32,11 +32,13 @@ class Request:
     vegetation_type: str = ""
     climate: str = ""
     soil: str = ""
+    origin: str = ""
+    site: str = ""
     value: float | None = None
 
     def keys(self) -> tuple[str, ...]:
         """The keys in the order of `KEYS`."""
-        return (self.ecosystem, self.land_class, self.vegetation_type, self.climate, self.soil)
+        return (self.ecosystem, self.land_class, self.vegetation_type, self.climate, self.soil, self.origin, self.site)
 
     def __str__(self) -> str:
         said = [f"{key}={word}" for key, word in zip(KEYS, self.keys(), strict=True) if word]
@@ -74,6 +76,8 @@ def match(
     vegetation_type: Key = "",
     climate: Key = "",
     soil: Key = "",
+    origin: Key = "",
+    site: Key = "",
     value: ArrayLike | None = None,
 ) -> Rows:
     """The row of the factor that fits each of n requests, -1 where none does.
@@ -87,7 +91,7 @@ def match(
     InputError
         Two rows with equally many keys fit one request.
     """
-    rows, _, inverse = _match(table, name, (ecosystem, land_class, vegetation_type, climate, soil), value)
+    rows, _, inverse = _match(table, name, (ecosystem, land_class, vegetation_type, climate, soil, origin, site), value)
     return rows[inverse]
 
 
@@ -138,10 +142,12 @@ class Resolver:
         vegetation_type: Key = "",
         climate: Key = "",
         soil: Key = "",
+        origin: Key = "",
+        site: Key = "",
         value: ArrayLike | None = None,
     ) -> Resolved:
         """The factors of n requests; see `match` for the rule and its error."""
-        keys = (ecosystem, land_class, vegetation_type, climate, soil)
+        keys = (ecosystem, land_class, vegetation_type, climate, soil, origin, site)
         distinct, first, inverse = _match(self.table, name, keys, value)
         self._used[distinct[distinct != NONE]] = True
         for position in first[distinct == NONE]:
@@ -305,7 +311,4 @@ def _request(name: str, keys: tuple[Key, ...], value: ArrayLike | None, position
         densities = np.atleast_1d(np.asarray(value, dtype=np.float64))
         density = float(densities[position if len(densities) > 1 else 0])
         asked = None if np.isnan(density) else density
-    ecosystem, land_class, vegetation_type, climate, soil = words
-    return Request(
-        name=name, ecosystem=ecosystem, land_class=land_class, vegetation_type=vegetation_type, climate=climate, soil=soil, value=asked
-    )
+    return Request(name=name, value=asked, **dict(zip(KEYS, words, strict=True)))

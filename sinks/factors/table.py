@@ -26,7 +26,7 @@ from sinks.tables import ECOSYSTEMS, LAND_CLASSES
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
 
-KEYS = ("ecosystem", "land_class", "vegetation_type", "climate", "soil")
+KEYS = ("ecosystem", "land_class", "vegetation_type", "climate", "soil", "origin", "site")
 CLIMATES = (
     "boreal", "cool_temperate_dry", "cool_temperate_moist", "warm_temperate_dry", "warm_temperate_moist", "polar_dry", "polar_moist",
 )  # fmt: skip
@@ -75,8 +75,10 @@ FACTORS = Table(
         _key("vegetation_type", "植被类型", "Vegetation type"),
         _key("climate", "气候带", "Climate"),
         _key("soil", "土壤类型", "Soil"),
-        _limit("value_from", "分级下限（含）", "Bin from", "half-open bin of a density, in the unit of the density"),
-        _limit("value_to", "分级上限（不含）", "Bin to", "half-open bin of a density, in the unit of the density"),
+        _key("origin", "起源", "Origin"),
+        _key("site", "立地", "Site"),
+        _limit("value_from", "分级下限（含）", "Bin from", "half-open bin of a density in its unit; of growth, of an age in years"),
+        _limit("value_to", "分级上限（不含）", "Bin to", "half-open bin of a density in its unit; of growth, of an age in years"),
         Column(name="value", type="decimal", title_zh="取值", title_en="Value", needed=True),
         Column(
             name="unit", type="text", title_zh="单位", title_en="Unit", optional=True, pattern=r"-|[A-Za-z%(][^=@]*", description="- = none"
@@ -140,6 +142,8 @@ class FactorTable:
     vegetation_type: Texts
     climate: Texts
     soil: Texts
+    origin: Texts
+    site: Texts
     value_from: Floats
     value_to: Floats
     value: Floats

@@ -124,7 +124,7 @@ def find_sources(config: Config, folders: Folders, shelf: Shelf | None = None, p
     found: list[Finding] = []
     for name, layer in config.layers.items():
         for year, texts in layer.files.items():
-            if year is not None and year not in config.run.dates:
+            if year is not None and year not in config.run.dates and not (name == LAND_COVER and year in config.history):
                 continue
             place = f"layers.{name}" + ("" if year is None else f".{year}")
             for number, (label, path) in enumerate(_listed(texts, folders, place, found)):
@@ -456,7 +456,7 @@ def build_stack(
     found: list[Finding] = []
     layers = []
     for name, section in config.layers.items():
-        kind: Kind = "classes" if name == LAND_COVER or name in config.strata.values() else "values"
+        kind: Kind = "classes" if name in config.class_layers else "values"
         found += _check_resampling(name, section, kind)
         dates: dict[int | None, dict[int, list[RasterFile]]] = {}
         for source in (one for one in sources if one.layer == name):

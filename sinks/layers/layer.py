@@ -4,8 +4,9 @@ Classes are int32 with -1 for missing (0 is a class in some products); values
 are float64 with NaN for missing. No other sentinel leaves this module.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,12 +93,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The layers of a run on its grid; small, and safe to send to workers."""
+    """The layers of a run on its grid, and those that are made of them window by window; small, and safe to send to workers."""
 
     grid: Grid
     layers: tuple[Layer, ...]
     years: tuple[int, ...]
     vectors: tuple[VectorSet, ...] = ()
+    derived: tuple["Derivation", ...] = ()
 
     def layer(self, name: str) -> Layer:
         """The layer of a name."""
@@ -106,6 +108,28 @@ class Stack:
     def has(self, name: str) -> bool:
         """Is there a layer of this name?"""
         return any(layer.name == name for layer in self.layers)
+
+
+class Derivation(Protocol):
+    """Layers of classes that are made of the cells of others when a window is read; a frozen record, so that its fields tell what it makes.
+
+    A cell that is made depends on the same cell of the others alone, so that no window changes it.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers that are made, one file of each at every date."""
+
+    @property
+    def dates(self) -> tuple[int, ...]:
+        """The dates for which they are made."""
+
+    @property
+    def used_up(self) -> frozenset[tuple[str, int | None, int]]:
+        """Files that nothing else needs."""
+
+    def made(self, stored: Mapping[tuple[str, int | None, int], "Stored"], scratch: "Scratch") -> dict[tuple[str, int | None, int], "Stored"]:
+        """The cells of the layers that are made, by (layer, year, 0)."""
 
 
 @dataclass(frozen=True, slots=True)

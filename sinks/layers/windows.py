@@ -176,8 +176,13 @@ def _width_of_windows(stack: Stack, size: int, only: frozenset[str] | None) -> i
     members = [member for layer in layers for _, files in layer.dates for member in files]
     if not any(file.striped and file.offset is not None for member in members for file in member):
         return size
-    affordable = _WIDEST_BYTES // (room_of(Extent(0, 0, size * TILE, TILE)) * len(members))
+    affordable = _WIDEST_BYTES // (room_of(Extent(0, 0, size * TILE, TILE)) * (len(members) + _files_made(stack, only)))
     return max(size, min(stack.grid.tile_cols, affordable))
+
+
+def _files_made(stack: Stack, only: frozenset[str] | None) -> int:
+    """Files that are made of others; none where only some layers are read."""
+    return sum(len(one.names) * len(one.dates) for one in stack.derived) if only is None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +235,7 @@ class _Task:
             for date, files in layer.dates
             for number, member in enumerate(files)
         ]
-        scratch.clear(len(members) * room_of(window))
+        scratch.clear((len(members) + _files_made(self.stack, self.only)) * room_of(window))
         stored: dict[Key, Stored] = {}
         found: list[Finding] = []
         for layer, key, member in members:
@@ -240,7 +245,15 @@ class _Task:
                 plain = stored_from(cells, layer.kind, scratch)
                 found += wrong
             stored[key] = plain
-        return stored, found
+        return self._with_made(stored, scratch), found
+
+    def _with_made(self, stored: dict[Key, Stored], scratch: Scratch) -> dict[Key, Stored]:
+        """The cells with those of the layers that are made of them."""
+        if self.only is not None or not self.stack.derived:
+            return stored
+        made = [one.made(stored, scratch) for one in self.stack.derived]
+        used_up = frozenset(key for one in self.stack.derived for key in one.used_up)
+        return {**{key: one for key, one in stored.items() if key not in used_up}, **{key: one for part in made for key, one in part.items()}}
 
     @cached_property
     def _layers(self) -> list[Layer]:

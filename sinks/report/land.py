@@ -15,11 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sinks.accounting.change import DEAD_MATTER, Change, biomass_change, dead_matter_change, holes, without_holes
-from sinks.accounting.inventory import SOIL, growth_terms, peat_rows, young_carbon
+from sinks.accounting.cohorts import seen_between
+from sinks.accounting.growth import growth
+from sinks.accounting.inventory import SOIL, peat_rows, standing_carbon, young_carbon
 from sinks.accounting.lookup import FactorLookup
 from sinks.accounting.pools import pool_carbon
 from sinks.accounting.rows import PairCells, Reading, Rows
-from sinks.accounting.soil_cohorts import soil_rate
+from sinks.accounting.soil_cohorts import past_soil_of_intervals, soil_rate
 from sinks.accounting.terms import with_nan_column
 from sinks.config import LAND_COVER
 from sinks.ecosystems.method import CLASS_TABLE, Knowledge
@@ -31,6 +33,8 @@ from sinks.units import C_TO_CO2
 
 Floats = NDArray[np.float64]
 Names = NDArray[np.object_]
+
+_NAMED = ("land_class", "ecosystem", "vegetation_type", "climate", "soil", "origin", "site")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +126,17 @@ class Land:
         """
         dates = [interval for interval in self.function.plan.intervals if interval[1] <= self.request.year]
         carbon = self._soil_seen(dates[0][0] if dates else self.request.year).per_hectare
-        cohorts: list[tuple[tuple[int, int], Floats]] = []
+        cohorts: list[tuple[tuple[Floats, Floats], Floats]] = []
         for first, last in dates:
             pairs = self._pairs(first, last)
             before, after = self._soil_seen(first), self._soil_seen(last)
-            cohorts.append(((first, last), np.where(np.isnan(carbon), 0.0, self._soil_rate(pairs)[0][0])))
+            cohorts.append((seen_between(pairs), np.where(np.isnan(carbon), 0.0, self._soil_rate(pairs)[0][0])))
+            past = self._past_soil(pairs)[0]
             kept = carbon - before.mapped + after.mapped
             carbon = np.where(np.isnan(kept) | holes(pairs) | (before.depth_cm != after.depth_cm), after.per_hectare, kept)
             for seen, rate in cohorts:
                 carbon = carbon + rate * soil.mean_cohort_years(*seen, first, last, self._transition)[0]
+            carbon = carbon + past
             carbon = np.where(after.looked_up_again, after.per_hectare, carbon)
         return carbon
 
@@ -154,7 +160,7 @@ class Land:
         total, known = np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
         for pool in self.request.pools:
             difference, estimated = self._pool_change(pairs, pool)
-            mine = estimated & self._touched(pairs)
+            mine = estimated & (self._touched(pairs) | (self._left_before(pairs) if pool == SOIL else False))
             total += np.where(mine, difference, 0.0)
             known |= mine
         for interval in self.function.plan.intervals:
@@ -167,6 +173,12 @@ class Land:
         sides = [np.isin(pairs.frame[f"ecosystem_{side}"].to_numpy(dtype=object), self.request.ecosystems) for side in ("from", "to")]
         return np.asarray(sides[0] | sides[1], dtype=bool)
 
+    def _left_before(self, pairs: PairCells) -> NDArray[np.bool_]:
+        """Land that left the ecosystems asked for before the interval and goes on losing, or gaining, soil carbon."""
+        if "ecosystem_before_to" not in pairs.frame:
+            return np.zeros(len(self.cells), dtype=bool)
+        return np.isin(pairs.frame["ecosystem_before_to"].to_numpy(dtype=object), self.request.ecosystems)
+
     @property
     def _peat_row(self) -> int:
         return self.lookup.rows_of("peat_accumulation", ecosystem="wetland", land_class="peatland")
@@ -178,8 +190,7 @@ class Land:
     def _going_on(self, pairs: PairCells, interval: tuple[int, int]) -> Floats:
         """What transitions of an earlier interval change in a later one [t C ha-1]."""
         total = np.zeros(len(self.cells))
-        first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
-        years = soil.mean_cohort_years(first, last, *interval, self._transition)
+        years = soil.mean_cohort_years(*seen_between(pairs), *interval, self._transition)
         for pool in self.request.pools:
             if pool == SOIL:
                 rate, estimated = self._soil_rate(pairs)
@@ -194,10 +205,11 @@ class Land:
         if pool == SOIL:
             first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
             rate, estimated = self._soil_rate(pairs)
-            cohorts = (rate * soil.mean_cohort_years(first, last, first, last, self._transition))[0]
+            cohorts = (rate * soil.mean_cohort_years(*seen_between(pairs), first, last, self._transition))[0]
+            past, going_on = self._past_soil(pairs)
             peat = np.isin(np.arange(len(self.cells)), peat_rows(pairs))
             laid_down = wetland.peat_accumulation(self.hectare, self.values[0, self._peat_row]) * (last - first)
-            return cohorts + np.where(peat, laid_down, 0.0), estimated | peat
+            return cohorts + past + np.where(peat, laid_down, 0.0), estimated | going_on | peat
         change = self._matter_change(pairs, pool)
         outside = np.zeros(len(self.cells), dtype=bool)
         if pool in DEAD_MATTER:
@@ -210,8 +222,19 @@ class Land:
         totals = start.terms.totals(self.values), end.terms.totals(self.values)
         if pool in DEAD_MATTER:
             return without_holes(dead_matter_change(pairs, start, end, totals, self._transition), holes(pairs))
-        young = young_carbon(growth_terms(pairs.end, len(self.cells), self.knowledge)[pool], pairs, self.values)
-        return without_holes(biomass_change(pairs, start, end, totals, young), holes(pairs))
+        grown = growth(pairs.end, len(self.cells), self.knowledge, self.function.reading.history is not None)[pool]
+        young, standing = young_carbon(grown, pairs, self.values), standing_carbon(grown, pairs, self.values, float(self._transition[0, 0]))
+        return without_holes(biomass_change(pairs, start, end, totals, young, standing), holes(pairs))
+
+    def _past_soil(self, pairs: PairCells) -> tuple[Floats, NDArray[np.bool_]]:
+        """What changes before the first date go on to change in an interval, (cells,) [t C ha-1], and where."""
+        if self.function.reading.history is None:
+            return np.zeros(len(self.cells)), np.zeros(len(self.cells), dtype=bool)
+        past = past_soil_of_intervals(pairs, self.function.reading.history.first, self.knowledge)
+        start, end = (self._soil_seen(int(pairs.frame[name].iloc[0])) for name in ("year_from", "year_to"))
+        known = past.running & ~holes(pairs) & (start.depth_cm == end.depth_cm) & ~np.isnan(start.per_hectare)
+        first, last = (pairs.frame[name].to_numpy(dtype=np.float64) for name in ("year_from", "year_to"))
+        return np.where(known, past.change(self.hectare, first, last, self.values, self._transition)[0], 0.0), known
 
     def _soil_rate(self, pairs: PairCells) -> tuple[Floats, NDArray[np.bool_]]:
         """Change of soil carbon per year of transition, (1, cells) [t C ha-1 yr-1], and where it is estimated."""
@@ -227,11 +250,12 @@ class Land:
         for name, layer in self.function.plan.strata:
             codes = self._array(layer, year)[0].astype(np.int64)
             names[name] = _looked_up(codes, self.function.reading.strata.get(name, {}))
-        for name in ("climate", "soil", "vegetation_type", "peat"):
+        for name in ("climate", "soil", "origin", "site", "vegetation_type", "peat"):
             names.setdefault(name, np.full(len(code), "", dtype=object))
         types = np.where(names.pop("peat") == "peat", "peatland", names["vegetation_type"])
         names["land_class"] = self.function.reading.land_class(np.full(len(code), year), code, types)
         names["ecosystem"] = self.function.reading.ecosystem(names["land_class"])
+        names["past"] = self.function.reading.past(names, np.full(len(code), year), types)
         return names
 
     def _array(self, layer: str, year: int) -> list[Floats]:
@@ -259,7 +283,8 @@ class Land:
         return Rows(
             group=np.arange(count), zone=np.full(count, "", dtype=object), year=np.full(count, year), code=names["code"],
             land_class=names["land_class"], ecosystem=names["ecosystem"], vegetation_type=names["vegetation_type"], climate=names["climate"],
-            soil=names["soil"], layer=np.full(count, layer, dtype=object), area=area, missing=1.0 - area, sum=values * area,
+            soil=names["soil"], origin=names["origin"], site=names["site"], layer=np.full(count, layer, dtype=object), area=area,
+            missing=1.0 - area, sum=values * area,
             sum_sq=values * values * area, density_bin=density, cross=values * density * area, bin_sq=density * density * area, share=np.full(count, share),
         )  # fmt: skip
 
@@ -268,8 +293,9 @@ class Land:
         frame = pd.DataFrame(
             {
                 "zone": "", "year_from": first, "year_to": last, "land_from": start["code"], "land_to": end["code"], "area_ha": self.hectare,
-                **{f"{name}_from": start[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
-                **{f"{name}_to": end[name] for name in ("land_class", "ecosystem", "vegetation_type", "climate", "soil")},
+                **{f"{name}_from": start[name] for name in _NAMED},
+                **{f"{name}_to": end[name] for name in _NAMED},
+                **{f"{name}_from": values for name, values in start["past"].items()}, **{f"{name}_to": values for name, values in end["past"].items()},
             }
         )  # fmt: skip
         rows = [self._rows(start, first), self._rows(end, last, binned=first)]

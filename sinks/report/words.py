@@ -64,13 +64,27 @@ def _choices(settings: Mapping[str, Any], say: Any) -> list[str]:
         say(f"rule_{settings['rule']}"),
         say(f"cells_{settings['cell_area']}", crs=settings["grid"]["crs"], width=settings["grid"]["width"], height=settings["grid"]["height"]),
         *(say("window", layer=layer, year=year, files=", ".join(files)) for layer, dates in settings["windows"].items() for year, files in dates.items()),
-        say("history", year=dates[0]),
+        *_past(settings, dates[0], say),
         *([say("errors", correlation=f"{given['correlation_km']:g}", rho=f"{given['rho_dates']:g}", layers=", ".join(given["map_errors"]))]
           if given["map_errors"] else []),
         *([say("draws", draws=f"{given['draws']:,}", seed=settings["seed"], sampling=say(given["sampling"]))] if given["draws"] > 1 else []),
         *([say("raked")] if settings.get("control_areas") else []),
         say("policy", approach=say(approach_of(settings["policy"])), change=say(f"change_{settings['policy']['unvalidated_change']}")),
     ]
+
+
+def _past(settings: Mapping[str, Any], first_date: int, say: Any) -> list[str]:
+    """From when changes of land are known, how they are told, and to which year ages belong."""
+    past = settings.get("past") or {}
+    history = past.get("history")
+    out = [say("history", year=history["since"] if history else first_date)]
+    if history and history["years"]:
+        out.append(say("cohorts", years=", ".join(map(str, history["years"])), rule=say("confirmed" if past["confirm"] else "unconfirmed")))
+    elif history:
+        out.append(say("own_cohorts", year=history["since"]))
+    if past.get("ages_year"):
+        out.append(say("ages", year=past["ages_year"]))
+    return out
 
 
 def _wholes(summary: pd.DataFrame, zones: pd.DataFrame) -> list[str]:
