@@ -1,7 +1,7 @@
 """From the annual layers of a run to what their pass sums: one plan a year."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +46,17 @@ class OnMonths:
 
 
 def annual_plans(
-    config: Config, annual: Stack, plan: Plan, legends: Mapping[int, Legend | None], factors: FactorTable
+    config: Config, annual: Stack, plan: Plan, legends: Mapping[int, Legend | None], factors: FactorTable, made: frozenset[str] = frozenset()
 ) -> tuple[AnnualPlan, ...]:
-    """What is summed in each year that has an annual layer, ascending."""
+    """What is summed in each year that has an annual layer, ascending.
+
+    Parameters
+    ----------
+    made : frozenset of str
+        Layers that are made of others when a window is read (years of change, ages): strata
+        of the dates, which say nothing of fuel, and are left out here.
+    """
+    plan = replace(plan, strata=tuple(one for one in plan.strata if one[1] not in made))
     years = sorted({year for layer in annual.layers for year in years_of(annual, layer.name)})
     return tuple(_plan_of(year, config, annual, plan, legends, factors) for year in years)
 

@@ -216,7 +216,7 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
         config=config, folders=folders, out=out, sources=(*sources, *of_years), zone_sets=zone_sets, parcels=parcels,
         grid=grid, stack=stack, plan=plan, legends=legends, stratum_values=strata, densities=densities, factors=factors, reference=reference, members=members,
         policy=policy, findings=tuple(gathered.findings), product=_product(config), annual=annual,
-        annual_plans=annual_plans(config, annual, plan, legends, factors) if annual is not None else (),
+        annual_plans=annual_plans(config, annual, plan, legends, factors, _made(stack)) if annual is not None else (),
         control_areas=controls, events=events,
         vectors=tuple(vectors),
     )  # fmt: skip
@@ -425,12 +425,17 @@ def _plan(config: Config, stack: Stack, factors: FactorTable) -> Plan:
         values.append(ValueLayer(name=layer.name, edges=edges, se=layer.se, per_member=layer.name == NDVI))
     change = config.layers[LAND_COVER].change != "stocks_only"
     dates = config.run.dates
-    made = {name: name for one in stack.derived for name in one.names}
+    made = {name: name for name in sorted(_made(stack))}
     return Plan(
         years=dates, strata=tuple(sorted({**config.strata, **made}.items())), values=tuple(sorted(values, key=lambda one: one.name)),
         intervals=tuple(pairwise(dates)) if change else (),
         lattice=lattice_of(stack.grid, config.uncertainty.lattice_km) if any(one.se for one in values) else None,
     )  # fmt: skip
+
+
+def _made(stack: Stack) -> frozenset[str]:
+    """Layers that are made of others when a window is read."""
+    return frozenset(name for one in stack.derived for name in one.names)
 
 
 def lattice_of(grid: Grid, size_km: float) -> tuple[int, int]:

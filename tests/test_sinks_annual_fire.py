@@ -373,3 +373,20 @@ def test_fires_are_in_the_approach_of_rates_too(tmp_path):
     done = computed(landscape, tmp_path)
     assert by_gas(done, "rate") == by_gas(done)
     assert by_gas(done)["CH4"] < 0
+
+
+def test_land_with_a_history_burns_the_same(tmp_path):
+    """Maps between the dates make strata of years of change; fires, told by climate alone, are those of the run without them."""
+    fire = burned({2021: cells(LATTICE, 0.0, (np.s_[2, 1:7], 0.5))})
+    plain = with_years({"burned_area": fire}, {"burned_area": FIRE})
+    changed = {2018: cells(LATTICE, GRASS), 2019: cells(LATTICE, GRASS, (np.s_[:3, 4:], ARBOR))}
+    path = write(plain, tmp_path / "history")
+    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    for year, codes in changed.items():
+        config["layers"]["land_cover"][str(year)] = write_raster(path.parent, f"history_{year}", codes.astype(np.uint8), LATTICE, 0)[0]
+    path.write_text(toml(config), encoding="utf-8")
+    done = finish(path)
+    assert len(done.table("strata")) > 1
+    without = computed(plain, tmp_path / "plain")
+    assert by_gas(done) == by_gas(without)
+    assert by_gas(done)["CH4"] < 0

@@ -410,10 +410,11 @@ def _fire_frame(sums: Records, plan: AnnualPlan, zones: Sequence[str], strata: p
 
 
 def _stratum_ids(keys: Mapping[str, Ints], plan: AnnualPlan, strata: pd.DataFrame) -> Ints:
-    """The id of each row's codes of strata."""
+    """The id of each row's codes of strata: the first that has them, where the run has strata besides that are made of other layers."""
     names = [name for name, _ in plan.strata]
     if not names:
         return np.zeros(len(keys["zone"]), dtype=np.int64)
+    strata = strata.drop_duplicates(names)
     known = pd.MultiIndex.from_arrays([strata[name].to_numpy(dtype=np.int64) for name in names])
     place = known.get_indexer(pd.MultiIndex.from_arrays([keys[name] for name in names]))
     return strata["stratum"].to_numpy(dtype=np.int64)[place]
