@@ -204,6 +204,8 @@ def set_up_config(config: Config, found: Sequence[Finding], base: Path, roots: S
     ranges = {name: valid_range(name, config.layers[name]) for name in {source.layer for source in vectors}}
     stack = with_polygons(stack, *sets_of(config, vectors, Meanings(codes=texts, valid=ranges)))
     stack = replace(stack, derived=derivations(config, legends, factors))
+    gathered.add(check_derived(config, stack.derived))
+    gathered.stop()
     strata = {**strata, **derived_names(stack.derived)}
     plan = _plan(config, stack, factors)
     gathered.add(check_years(config, annual, plan.intervals))
@@ -317,6 +319,14 @@ def _product(config: Config) -> str:
     """The id of the land-cover product, empty for a user's own legend."""
     legend = config.layers[LAND_COVER].legend
     return legend if legend in BUILTIN else ""
+
+
+def check_derived(config: Config, derived: Sequence[Any]) -> list[Finding]:
+    """Layers that are made of others, which are survey polygons: they are made cell by cell, before pieces are."""
+    return [
+        finding("E-TUBAN-24", f"layers.{one.layer}", made=", ".join(one.names))
+        for one in derived if one.layer in config.layers and config.layers[one.layer].of_polygons
+    ]  # fmt: skip
 
 
 def _check_polygon_keys(config: Config) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas
 import numpy as np
@@ -13,10 +14,11 @@ from surveys import LATTICE, mosaic, passed, survey, write_survey
 
 from aoi.findings import Finding, InputError
 from sinks.checking import check_inputs, hash_inputs
+from sinks.config import read_config
 from sinks.errors import Unfinished
 from sinks.layers import spool
 from sinks.pipeline import findings_of_run
-from sinks.setup import set_up
+from sinks.setup import check_derived, set_up
 from sinks.survey import area_findings, with_pieces
 
 ALL = ("land_cover", "species", "zone_of_climate", "growing_stock_volume")
@@ -438,3 +440,10 @@ def test_hostile_texts_are_told_and_no_more(tmp_path):
     more = {"limits": {"missing_fraction": 1.0}}
     run = passed(write_survey(tmp_path, {2020: ("a.gpkg", with_column(地类编码=land))}, keys=keys, more=more))
     assert set(run.table("vector_areas")["class"]) == {-1, 1, 2}
+
+
+def test_layers_are_not_made_of_polygons(tmp_path):
+    """Cohorts and age classes are made cell by cell: of polygons they are refused, of rasters not."""
+    config = read_config(write_survey(tmp_path, {2020: ("a.gpkg", survey(mosaic()))}))[0]
+    made = [SimpleNamespace(layer="land_cover", names=("cohort_year",)), SimpleNamespace(layer="history", names=("cohort_year",))]
+    assert [(one.id, one.where) for one in check_derived(config, made)] == [("E-TUBAN-24", "layers.land_cover")]
