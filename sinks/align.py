@@ -296,6 +296,9 @@ def run_file_of(work: Preparation) -> dict[str, Any]:
     config["layers"] = {name: {**_layer_keys(work, name, place), **(crs if name in aligned else {})} for name in setup.config.layers}
     for name in NOT_CARRIED:
         config.pop(name, None)
+    if any(setup.config.layers[name].stac is not None for name in ANNUAL_LAYERS if name in setup.config.layers):
+        network = setup.config.network
+        config["network"] = {**network.model_dump(mode="json", exclude_unset=True), "cache": place.of(network.cache)}
     for name in ("zones", "parcels", "densities", "factors", "policy", "plots", "ledger", "emissions", "control_areas", "events"):
         for key in ("file", "others"):
             if name in config and config[name].get(key):
@@ -347,6 +350,8 @@ def _layer_keys(work: Preparation, name: str, place: "_Placed") -> dict[str, Any
 def _as_given(section: LayerSection, place: "_Placed") -> dict[str, Any]:
     """The section of an annual layer, which is not aligned: its own files, as the folder of the aligned files sees them."""
     keys = section.model_dump(mode="json", exclude_unset=True)
+    if section.stac is not None and "://" not in section.stac:
+        keys["stac"] = place.of(section.stac)
     years = {str(year): [place.of(text) for text in texts] for year, texts in section.files.items()}
     return {**keys, **{year: texts[0] if len(texts) == 1 else texts for year, texts in years.items()}}
 

@@ -21,7 +21,7 @@ from sinks.layers.cloud.remote import Changed, Fetcher, Link, signing
 from sinks.layers.cloud.request import Footprint, Request, requests_of
 from sinks.layers.cloud.tiff import Integers, Layout, LayoutError
 from sinks.layers.cloud.web import Web
-from sinks.layers.inputs import Folders, Source, build_stack, find_sources, folders_of, run_grid, wanted_of, with_blocks
+from sinks.layers.inputs import Folders, Source, build_stack, find_sources, find_vectors, folders_of, run_grid, wanted_of, with_blocks
 from sinks.layers.layer import Stack
 from sinks.layers.windows import Progress
 from sinks.provenance import locked
@@ -180,9 +180,10 @@ def scenes(frame: Frame) -> list[Scene]:
         Headers that are missing or no good; files that do not fit the grid.
     """
     parts = frame.parts()
-    read = [find_sources(config, frame.folders, frame.shelf) for config in parts]
-    stop_on_errors(one for _, found in read for one in found)
-    grid = run_grid(parts[0], read[0][0], frame.folders)
+    read = [find_sources(config, frame.folders, frame.shelf, polygons=True) for config in parts]
+    vectors, wrong = find_vectors(parts[0], frame.folders)
+    stop_on_errors([*(one for _, found in read for one in found), *wrong])
+    grid = run_grid(parts[0], read[0][0], frame.folders, vectors)
     stacks = [build_stack(config, sources, grid, {}, {}) for config, (sources, _) in zip(parts, read, strict=True)]
     stop_on_errors(one for _, found in stacks for one in found)
     tiles = tuple(Coverage.of(frame.zone_sets, grid, frame.config.zones.rule).tiles())

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from landscapes import ARBOR, Landscape, Recomputed, cells, computed, write
+import surveys
+from landscapes import ARBOR, Landscape, Recomputed, cells, computed, write, write_raster
 from test_sinks_accounting import CELL_HA, CO2, LATTICE, factor, removals, rows_of, strata
 
 from aoi.findings import InputError
@@ -195,3 +196,56 @@ def test_growth_over_several_ages_is_added_up():
 def _constant(rate: float | None) -> Terms:
     equation = Equation(id="constant", function=lambda amount: np.asarray(amount)[None, :], text="", amounts=("a",), factors=())
     return Terms.of(1, [] if rate is None else [Batch(equation, np.zeros(1, dtype=np.int64), (np.array([rate]),), ())])
+
+
+# -- survey polygons -----------------------------------------------------------------------------------------
+
+GROUPS = "code,value\n幼龄林,age_0_40\n近熟林,age_40_60\n过熟林,age_60_\n"
+
+
+def with_groups(folder, legend: str = GROUPS, **layers):
+    """A survey with a column of age groups, and the run file."""
+    frame = surveys.survey(surveys.mosaic())
+    frame["龄组"] = np.resize(["幼龄林", "近熟林", "过熟林"], len(frame))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "groups.csv").write_text(legend, encoding="utf-8")
+    keys = {"age_class": {"2020": "a.gpkg", "field": "龄组", "legend": "groups.csv"}, **layers}
+    return frame, surveys.write_survey(folder, {2020: ("a.gpkg", frame)}, keys=keys)
+
+
+def test_age_groups_of_survey_polygons_are_read_with_limits_of_the_user(tmp_path):
+    """Area by age group is that of the outlines; the first ages of the groups are those that the legend gives."""
+    frame, path = with_groups(tmp_path)
+    land = surveys.passed(path).inventory().prepared.years.frame
+    own = (frame.geometry.area / 1e4).groupby(frame["龄组"]).sum()
+    for low, name in ((0.0, "幼龄林"), (40.0, "近熟林"), (60.0, "过熟林")):
+        assert land.loc[land["age_low"] == low, "area_ha"].sum() == pytest.approx(own[name], rel=1e-9)
+
+
+def test_age_groups_without_limits_are_refused(tmp_path):
+    _, path = with_groups(tmp_path, "code,value\n幼龄林,young\n近熟林,age_40_60\n过熟林,age_60_\n")
+    with pytest.raises(InputError) as caught:
+        set_up(path)
+    assert [(one.id, one.values["values"]) for one in caught.value.findings] == [("E-AGE-03", "young")]
+
+
+def test_ages_of_a_raster_lie_over_survey_polygons(tmp_path):
+    """Cells of 10 and 50 years: every polygon has the ages of the cells that it lies in, by area."""
+    frame = surveys.survey(surveys.mosaic())
+    half = surveys.LATTICE.width // 2
+    ages = cells(surveys.LATTICE, 10, (np.s_[:, half:], 50)).astype(np.uint8)
+    write_raster(tmp_path, "ages", ages, surveys.LATTICE, 0)
+    path = surveys.write_survey(tmp_path, {2020: ("a.gpkg", frame)}, keys={"stand_age": {"file": "ages.tif"}}, more={"ages": {"year": 2020}})
+    land = surveys.passed(path).inventory().prepared.years.frame
+    whole = float((frame.geometry.area / 1e4).sum())
+    for low in (0.0, 20.0):
+        assert land.loc[land["age_low"] == low, "area_ha"].sum() == pytest.approx(whole / 2, rel=1e-9)
+
+
+def test_years_of_age_and_change_in_survey_polygons_are_refused(tmp_path):
+    """Numbers of polygons are no codes: a raster, or age groups."""
+    frame = surveys.survey(surveys.mosaic()).assign(林龄=30)
+    path = surveys.write_survey(tmp_path, {2020: ("a.gpkg", frame)}, keys={"stand_age": {"2020": "a.gpkg", "field": "林龄"}})
+    with pytest.raises(InputError) as caught:
+        set_up(path)
+    assert {one.id for one in caught.value.findings} == {"E-COHORT-04"}

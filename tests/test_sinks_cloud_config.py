@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import broken
+import numpy as np
 import pytest
 from catalogues import item_of
 
@@ -11,6 +12,7 @@ from aoi.findings import InputError
 from sinks.config import read_config
 from sinks.layers.cloud.request import interval_of, requests_of
 from sinks.layers.cloud.web import without_secrets
+from sinks.setup import set_up
 
 
 def read(tmp_path, network: dict | None = None, **land_cover):
@@ -151,3 +153,24 @@ def test_the_aligned_run_has_files_and_no_network(tmp_path):
     config = read_config(project.folder / "aligned" / "aligned.toml")[0]
     assert config.network.hosts == ()
     assert all(section.stac is None and section.files for section in config.layers.values())
+
+
+def test_the_aligned_run_keeps_annual_layers_of_a_catalogue(tmp_path):
+    """They are not aligned: catalogue, network and cache are named as the folder of the aligned files sees them."""
+    project = broken.make_project(tmp_path / "p")
+    items = []
+    for year in (2020, 2023):
+        broken.write_raster(project.folder / f"green_{year}.tif", np.full((broken.ROWS, broken.COLUMNS), year / 1e4, dtype=np.float32))
+        items.append(item_of(project.folder / f"green_{year}.tif", "all", f"{year}-01-01T00:00:00Z", f"green_{year}", f"green_{year}.tif"))
+    (project.folder / "c.json").write_text(json.dumps({"type": "FeatureCollection", "features": items}))
+    years = {"2020": "2020", "2023": "2023"}
+    project.config["layers"]["greenness"] = {"stac": "c.json", "asset": "data", "datetime": years}
+    project.config["network"] = {"hosts": ["a.example"]}
+    project.save()
+    assert broken.sinks("align", str(project.file), "--quiet").code == 0
+    path = project.folder / "aligned" / "aligned.toml"
+    config = read_config(path)[0]
+    assert (config.layers["greenness"].stac, config.network.hosts, config.network.cache) == ("../c.json", ("a.example",), "../.sinks-cache")
+    assert [source.label for source in set_up(path).sources if source.layer == "greenness"] == [
+        f"stac:../c.json/all/green_{year}/data" for year in (2020, 2023)
+    ]

@@ -2,16 +2,20 @@
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import broken
+import numpy as np
 import pytest
 import rasterio
 import shapely
 from catalogues import item_of, serving
 from clouds import activity_in, activity_of, inputs, of_catalogue, stac_project, tables
+from landscapes import write_raster
 from rasterio.transform import Affine
+from surveys import LATTICE, mosaic, survey, write_survey
 
 from sinks.layers.cloud import web
 
@@ -256,3 +260,21 @@ def test_a_static_catalogue_over_http(server, tmp_path, from_files):
     server.stop()
     shutil.rmtree(project.out)
     assert activity_of(project, fetched=False) == activity_in(from_files)
+
+
+def test_polygons_on_disk_beside_a_catalogue(server, tmp_path):
+    """Land cover of survey polygons, biomass of a catalogue: the grid is the declared one, and the blocks come."""
+    path = write_survey(tmp_path / "p", {2020: ("a.gpkg", survey(mosaic()))}, volume=False)
+    write_raster(path.parent, "agb", np.full(LATTICE.shape, 40.0, dtype=np.float32), LATTICE, -1)
+    server.add(path.parent / "agb.tif", "agb", "2020-01-01T00:00:00Z")
+    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    layer = {"unit": "t ha-1", "basis": "dry_matter", "stac": server.api, "collection": "agb", "asset": "data"}
+    config["layers"]["aboveground_biomass"] = layer
+    config["network"] = {"hosts": [server.host]}
+    path.write_text(broken.toml(config), encoding="utf-8")
+    said = broken.sinks("fetch", str(path), "--allow-network", "--json")
+    assert said.code == 0, said.out
+    assert [one["blocks_new"] > 0 for one in json.loads(said.out)["files"]] == [True]
+    server.stop()
+    said = broken.sinks("tabulate", str(path), "--quiet")
+    assert said.code == 0, said.err

@@ -3,6 +3,7 @@
 import laws
 import numpy as np
 import pytest
+import years
 from landscapes import (
     ARBOR,
     CROPLAND,
@@ -166,6 +167,17 @@ def test_an_aligned_run_has_its_history(tmp_path):
     both = [finish(one).bytes() for one in (path, tmp_path / "aligned" / RUN_FILE)]
     assert "cohorts.csv" in both[0]
     assert laws.different_files(*both, but=("inputs.csv",)) == []
+
+
+def test_fires_of_a_run_with_a_history(tmp_path):
+    """The pass of a year tells land apart by its last change as the run does; land that never changed burns as without earlier maps."""
+    fire = years.with_years({"burned_area": years.burned({2021: cells(years.LATTICE, 0.0, (np.s_[2, 6], 0.25))})}, {"burned_area": years.FIRE})
+    plain = computed(fire, tmp_path / "plain")
+    earlier = {year: years.land() for year in (2017, 2018, 2019, *years.DATES)}
+    past = computed(fire.but(land=earlier, base_year=False, more={"run": {"years": [2023], "base_year": 2020}}), tmp_path / "past")
+    both = [one.exact("removals").query("component == 'fire_non_co2'")["removal_tCO2e_per_year"].sum() for one in (plain, past)]
+    assert both[0] == both[1] < 0
+    assert past.done.table("activity_fire")["area_ha"].sum() > 0
 
 
 # -- laws ----------------------------------------------------------------------------------------------------

@@ -117,6 +117,10 @@ class Derivation(Protocol):
     """
 
     @property
+    def layer(self) -> str:
+        """The layer that is read."""
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The layers that are made, one file of each at every date."""
 

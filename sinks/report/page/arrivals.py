@@ -142,11 +142,15 @@ def _files(layer: str, inputs: pd.DataFrame) -> Grid:
     heads = [
         Head(words=words("head_year"), name="year"), Head(words=words("head_file"), name="file"), Head(words=words("head_how"), name="how"),
         Head(words=words("head_bytes"), name="bytes", unit="count", numeric=True), Head(words=words("head_sha256"), name="sha256"),
+        Head(words=words("head_source"), name="source"),
     ]  # fmt: skip
     rows: list[list[Cell]] = [
-        ["" if pd.isna(row.year) else str(int(row.year)), inert(row.file), inert(row.how or ""), Quantity(float(row.bytes), "count"), str(row.sha256)[:16]]
+        ["" if pd.isna(row.year) else str(int(row.year)), inert(row.file), inert(row.how or ""), Quantity(float(row.bytes), "count"),
+         str(row.sha256)[:16], inert(row.source or "")]
         for row in mine.itertuples()
-    ]
+    ]  # fmt: skip
+    if not any(row[-1] for row in rows):
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
     return Grid(id=f"files_{layer}", title=words("inputs_files"), heads=heads, rows=rows)
 
 
