@@ -10,7 +10,6 @@ from sinks.config import read_policy
 from sinks.equations.respiration import heterotrophic_respiration
 from sinks.errors import InputError
 from sinks.explain import Asked, explain
-from sinks.factors.table import FACTORS
 from sinks.pipeline import findings_of_run, keep_summary
 
 W15 = 165.795423
@@ -151,8 +150,8 @@ def test_explain_walks_nep(done):
 def test_a_changed_coefficient_inside_the_sums_needs_a_pass(done, tmp_path):
     """k_T stands in the pass: with the user's own the year is read again, and respiration is by it."""
     landscape = weathered(cells(LATTICE, 0.30))
-    head = ",".join(FACTORS.names)
-    row = "respiration_temperature,respiration_temperature,,,,,,,,0.05,degC-1,,,,,,own,own study,X,false"
+    head = "id,name,value,unit,source,locator,tag,verified"
+    row = "respiration_temperature,respiration_temperature,0.05,degC-1,own,own study,X,false"
     landscape = landscape.but(files={"own.csv": f"{head}\n{row}\n"}, more={"factors": {"file": "own.csv"}})
     own = computed(landscape, tmp_path)
     found = own.table("nep_check").query("zone == 'Z1' and year == 2023 and ecosystem == 'forest'")["respiration_tC_per_year"].iloc[0]
