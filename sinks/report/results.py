@@ -26,7 +26,9 @@ from sinks.report.page.blocks import Quantity, Words, inert
 
 NEEDED = ("zones", "summary", "stocks", "removals", "land_use", "balance", "bin_bounds", "factors_used", "inputs")
 """Tables without which there is nothing to report."""
-OF_OTHERS = ("contributions", "offsets", "polygon_account", "ledger", "pipeline")
+OF_OTHERS = (
+    "contributions", "offsets", "polygon_account", "ledger", "pipeline", "approaches", "raking", "nep_check", "grass_weather",
+)  # fmt: skip
 """Tables that other stages make, where a run has them; a chapter without its table says so."""
 NUMBER_ENDS = ("_tCO2e", "_tC", "_ha", "_share", "_pct", "_n", "se", "variance_share", "covariance")
 WHOLE_NUMBERS = ("year", "year_from", "vintage", "revision")

@@ -14,6 +14,7 @@ from aoi.texts import LANGUAGES, catalogue
 from sinks.report.fonts import font_face, letters_of
 from sinks.report.page.answer import answer, title_of
 from sinks.report.page.basis import checks, data, provenance, unverified
+from sinks.report.page.beside import beside
 from sinks.report.page.blocks import Chapter, Figure, Grid, Head, Paragraph, Part, Quantity, Words, sentence, words
 from sinks.report.page.carbon import bridge, land, pools
 from sinks.report.page.errors import errors
@@ -35,7 +36,7 @@ def chapters_of(results: Results, images: Sequence[Mapping[str, Any]]) -> list[C
     """All chapters, in order."""
     maps = Part(kind="images", data=images) if images else Paragraph(sentence("no_maps"), "missing")
     return [
-        answer(results), places(results), pools(results), land(results), bridge(results), errors(results), offset(results),
+        answer(results), places(results), pools(results), land(results), bridge(results), *beside(results), errors(results), offset(results),
         Chapter(id="maps", title=words("chapter_maps"), blocks=[maps]), data(results), unverified(results), checks(results), provenance(results),
     ]  # fmt: skip
 
