@@ -47,6 +47,7 @@ LAND_CLASS = _text("land_class", "地类", "Land class", key=True, choices=LAND_
 POOL = _text("pool", "碳库", "Carbon pool", key=True, choices=POOLS)
 ALL_POOLS = "all_pools"
 """The pool of a removal that cannot be told by pools: net ecosystem production."""
+POOL_OF_REMOVALS = _text("pool", "碳库", "Carbon pool", key=True, choices=(*POOLS, ALL_POOLS), description="all_pools: of approach nep_check only")
 APPROACH = _text("approach", "核算方法", "Approach", key=True, choices=APPROACHES)
 SOIL_DEPTH = _integer("soil_depth_cm", "土壤深度", "Soil depth", unit="cm", key=True, minimum=0, description="0 for pools other than soil")
 LAYER = _text("layer", "图层", "Layer", key=True, pattern=r"[a-z][a-z0-9_]*", description="land_cover for areas alone")
@@ -300,7 +301,7 @@ REMOVALS = Table(
         _text("account", "账户", "Account", key=True, choices=("offset", "memo")),
         ECOSYSTEM, LAND_CLASS,
         _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted")),
-        _text("pool", "碳库", "Carbon pool", key=True, choices=(*POOLS, ALL_POOLS), description="all_pools: of approach nep_check only"),
+        POOL_OF_REMOVALS,
         _text("component", "组分", "Component", key=True, choices=COMPONENTS),
         _text("gas", "气体", "Gas", key=True, choices=("CO2", "CH4", "N2O")),
         SOIL_DEPTH,

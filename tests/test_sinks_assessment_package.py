@@ -344,7 +344,8 @@ def test_an_approach_for_each_ecosystem_adds_up_in_the_package(key, public, tmp_
     grass = removals.assign(ecosystem="grassland", land_class="typical_steppe", removal_tCO2e_per_year=7.5)
     rates = grass.assign(approach="rate", removal_tCO2e_per_year=50.25)
     forest = removals.assign(approach="rate", removal_tCO2e_per_year=np.nan, value_flag="NE")
-    tables.REMOVALS.write(pd.concat([removals, grass, rates, forest], ignore_index=True), folder / "removals.csv")
+    check_by_nep = removals.assign(approach="nep_check", account="memo", pool="all_pools", removal_tCO2e_per_year=9.9)
+    tables.REMOVALS.write(pd.concat([removals, grass, rates, forest, check_by_nep], ignore_index=True), folder / "removals.csv")
     summary = tables.SUMMARY.read(folder / "summary.csv")
     total = summary[summary["value_flag"] == "V"]
     both = total.assign(approach="by_ecosystem", value=1050.25, low=1030.65, high=1069.85)

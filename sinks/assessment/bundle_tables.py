@@ -59,7 +59,7 @@ INVENTORY = Table(
         _text("account", "账户", "Account", key=True, choices=("offset", "memo", "stock")),
         tables.ECOSYSTEM, tables.LAND_CLASS,
         _text("transition", "变化", "Transition", key=True, choices=("remaining", "converted", "none")),
-        tables.POOL,
+        tables.POOL_OF_REMOVALS,
         _text("component", "组分", "Component", key=True, choices=(*tables.COMPONENTS, "stock")),
         _text("gas", "气体", "Gas", key=True, choices=("CO2", "CH4", "N2O", "C")),
         tables.SOIL_DEPTH,
