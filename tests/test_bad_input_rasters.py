@@ -460,7 +460,7 @@ def test_maps_that_are_not_made_for_change(project):
 
 def test_a_year_that_the_product_has_not(project):
     project.config["run"]["years"] = [2020, 2199]
-    project.config["layers"]["land_cover"]["2199"] = "land_2023.tif"
+    project.config["layers"]["land_cover"]["2199"] = project.config["layers"]["land_cover"].pop("2023")
     agb(project)["2199"] = "agb_2023.tif"
     (found,) = refused(project, "E-LEGEND-02")
     assert "2199" in found["found"]

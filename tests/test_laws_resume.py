@@ -44,7 +44,8 @@ def files(out: Path) -> dict[str, bytes]:
 
 
 SLOWLY = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background inherits none
 import aoi.grids
 aoi.grids.TILE = 64
 import sinks.layers.windows as windows

@@ -186,11 +186,12 @@ def losses_are_memos(patch):
 
 def soil_changes_at_once(patch):
     """A cohort counts every year of its interval, also those before the change."""
-    patch.setattr(
-        soil_cohorts.soil,
-        "mean_cohort_years",
-        lambda first, last, start, end, years: np.asarray(end, dtype=float) - np.asarray(start, dtype=float),
-    )
+    plain = soil_cohorts.soil.mean_cohort_years
+
+    def whole(first, last, start, end, years):
+        return plain(first, last, start, end, years) * 0.0 + (np.asarray(end, dtype=float) - np.asarray(start, dtype=float))
+
+    patch.setattr(soil_cohorts.soil, "mean_cohort_years", whole)
 
 
 def forest_jumps_to_its_mean(patch):

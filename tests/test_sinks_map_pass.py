@@ -250,7 +250,7 @@ def test_the_same_run_again_draws_nothing(done, monkeypatch):
         assert run_with_maps(path)[1] == []
     (done[0].out / "maps" / f"{NAMES[1]}.tif").write_bytes(b"")
     sums = []
-    monkeypatch.setattr(pipeline, "kernel_sums", lambda *_: sums.append(1))
+    monkeypatch.setattr(pipeline, "tables_of_tile", lambda *_: sums.append(1))
     assert run_with_maps(path)[1] == [NAMES[1]]
     assert not sums
     assert map_bytes(done[0]) == before
