@@ -26,6 +26,7 @@ def test_the_approaches_of_a_run_with_rates(tmp_path):
     shown = rows["Total", "Rate"]
     assert shown["removal_tCO2e_per_year"] == Quantity(wanted["removal_tCO2e_per_year"], "tCO2e_per_year")
     assert shown["gap_tCO2e_per_year"] == Quantity(wanted["gap_tCO2e_per_year"], "tCO2e_per_year")
+    assert shown["not_estimated"].en == f"{len(wanted['not_estimated'].split())} parts not estimated"
     page = page_of(results)
     assert 'id="beside"' in page
     assert "beside_approaches" in page

@@ -27,7 +27,7 @@ class _Shown:
 
 _TABLES = (
     _Shown(tables.APPROACHES_COMPARED, ("zone", "year", "ecosystem", "approach", "removal_tCO2e_per_year", "se_tCO2e_per_year", "gap_tCO2e_per_year",
-                                        "ratio"), "beside_approaches"),
+                                        "ratio", "not_estimated"), "beside_approaches"),
     _Shown(tables.RAKING, ("zone", "year_to", "land_to", "mapped_ha", "official_ha", "raked_ha", "factor"), "beside_raking"),
     _Shown(tables.NEP_CHECK, ("zone", "year", "ecosystem", "area_ha", "nep_tCO2e_per_year", "removal_tCO2e_per_year", "ratio"), "beside_nep"),
     _Shown(tables.GRASS_WEATHER, ("zone", "year_from", "year", "land_class", "years_n", "r2", "change", "weather", "low_weather", "high_weather", "rest",
@@ -91,6 +91,8 @@ def _cell(column: Column, value: object, results: Results) -> Cell:
         return Quantity(None if number != number else number, UNITS.get(column.unit, "number"), "V" if number == number else "NA")
     if value is None or value != value:
         return ""
+    if column.name == "not_estimated":
+        return words("beside_gaps", n=len(str(value).split())) if value else ""
     if column.name == "zone":
         return results.name_of(str(value))
     if column.name in ("land_class", "land_to"):
