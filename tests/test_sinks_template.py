@@ -94,7 +94,7 @@ def test_templates_are_written_once_and_the_run_file_is_one(tmp_path):
     before = {name: (tmp_path / "new" / name).read_bytes() for name in names}
     (tmp_path / "new" / "events.csv").write_text("filled in", encoding="utf-8")
     with pytest.raises(SystemExit) as left:
-        main(["template", str(tmp_path / "new")])
+        main(["--lang", "zh", "template", str(tmp_path / "new")])
     assert left.value.code == 2
     assert (tmp_path / "new" / "events.csv").read_text(encoding="utf-8") == "filled in"
     assert write_templates(tmp_path / "other") == names
