@@ -133,11 +133,11 @@ def vector_header(path: Path, where: object, *, layer: str | None = None, encodi
     """The header of a vector file; no feature is read. Arguments and errors are those of `open_vector`."""
 
     def read(info: Mapping[str, Any]) -> VectorHeader:
-        bounds = info["total_bounds"]
+        left, bottom, right, top = (np.nan,) * 4 if info["total_bounds"] is None else map(float, info["total_bounds"])
         return VectorHeader(
             driver=str(info["driver"]), features=int(info["features"]), fields=tuple(str(name) for name in info["fields"]),
             encoding=str(info["encoding"]), crs=str(info["crs"] or ""),
-            bounds=tuple(float(one) for one in bounds) if bounds is not None else (np.nan,) * 4,  # type: ignore[arg-type]
+            bounds=(left, bottom, right, top),
         )  # fmt: skip
 
     header = _guarded(path, where, layer, encoding, read, totals=True)

@@ -173,7 +173,7 @@ def _check_archive(path: Path, where: str) -> list[Finding]:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:  # the last: an archive of a later version of the format
         return [finding("E-SHEET-08", where, reason=type(error).__name__)]
     size = sum(part.file_size for part in parts)
     packed = any(part.file_size > MOST_RATIO * max(1, part.compress_size) and part.file_size > MOST_RATIO**2 for part in parts)

@@ -120,7 +120,8 @@ def _rows_of(setup: Setup, year: int, activity: pd.DataFrame) -> list[dict[str, 
     mine = activity[(activity["year"] == year) & activity["zone"].isin(setup.zone_sets[0].codes)]
     tabulated = _by_class(mine[mine["layer"] == LAND_COVER], "area_ha")
     volumes = _by_class(mine[mine["layer"] == VOLUME], "sum")
-    known = {} if setup.legends.get(year) is None else dict(zip(setup.legends[year].codes, setup.legends[year].land_classes, strict=True))  # type: ignore[union-attr]
+    legend = setup.legends.get(year)
+    known = {} if legend is None else dict(zip(legend.codes, legend.land_classes, strict=True))
     rows = []
     for value in np.unique(code).tolist():
         these = code == value

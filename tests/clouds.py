@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import broken
+import pytest
 from catalogues import Server
+
+from sinks.layers.cloud import web
 
 ACTIVITY = ("activity_year.csv", "activity_pair.csv", "strata.csv", "zones.csv")
 
@@ -79,3 +82,21 @@ def cached(project: broken.Project) -> dict[str, bytes]:
 def text_of(folder: Path) -> str:
     """Every byte below a folder, as text."""
     return "".join(path.read_bytes().decode("latin-1") for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that waits for hardly anything."""
+    monkeypatch.setattr(web, "WAITS", (0.0, 0.01, 0.01))
+    monkeypatch.setattr(web, "TIMEOUT", 3.0)
+
+
+def tables_from_files(folder: Path) -> dict[str, bytes]:
+    """The tables of the good project from files."""
+    project = broken.make_project(folder / "p")
+    assert project.sinks("tabulate", "--quiet").code == 0
+    return {path.name: path.read_bytes() for path in (project.out / "tables").glob("*.csv")}
+
+
+def refused(project: broken.Project, *ids: str) -> list[dict[str, str]]:
+    """The errors of a fetch that must stop with exactly these; earlier results stay, no folder is told."""
+    return broken.refused(project, *ids, verb="fetch", options=("--allow-network",))

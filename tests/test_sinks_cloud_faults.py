@@ -4,10 +4,9 @@ import json
 import struct
 import time
 
-import broken
 import pytest
 from catalogues import body, cut, document, serving, slow, status
-from clouds import activity_in, activity_of, cached, stac_project, with_results
+from clouds import activity_in, activity_of, cached, impatient, refused, stac_project, tables_from_files, with_results
 
 from sinks.layers.cloud import catalogue, web
 
@@ -16,8 +15,7 @@ LAND_2020 = "/data/land_cover/land_2020.tif"
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "WAITS", (0.0, 0.01, 0.01))
-    monkeypatch.setattr(web, "TIMEOUT", 3.0)
+    impatient(monkeypatch)
 
 
 @pytest.fixture
@@ -29,14 +27,7 @@ def server():
 @pytest.fixture(scope="module")
 def from_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The tables of the good project from files."""
-    project = broken.make_project(tmp_path_factory.mktemp("files") / "p")
-    assert project.sinks("tabulate", "--quiet").code == 0
-    return {path.name: path.read_bytes() for path in (project.out / "tables").glob("*.csv")}
-
-
-def refused(project: broken.Project, *ids: str) -> list[dict[str, str]]:
-    """The errors of a fetch that must stop with exactly these; earlier results stay, no folder is told."""
-    return broken.refused(project, *ids, verb="fetch", options=("--allow-network",))
+    return tables_from_files(tmp_path_factory.mktemp("files"))
 
 
 # -- troubles that pass ------------------------------------------------------------------------------------

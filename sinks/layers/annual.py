@@ -141,20 +141,14 @@ def years_of(stack: Stack, name: str) -> tuple[int, ...]:
 
 
 def stack_of_year(main: Stack, annual: Stack, year: int, dates: Mapping[str, Sequence[int]]) -> Stack:
-    """The annual layers of a year, and of some layers of the run the dates that are wanted with them.
-
-    A wanted layer that is made of others comes with its rule and all that this reads.
-    """
-    made = tuple(one for one in main.derived if set(one.names) & dates.keys())
-    read = {one.layer for one in made}
-    dates = {name: wanted for name, wanted in dates.items() if main.has(name)} | {name: () for name in read}
+    """The annual layers of a year, and of some layers of the run the dates that are wanted with them."""
     layers = [replace(layer, dates=tuple(one for one in layer.dates if one[0] == year)) for layer in annual.layers]
     for name, wanted in dates.items():
         layer = main.layer(name)
-        keys = {date for date, _ in layer.dates} if name in read else {layer.date_key(date) for date in wanted}
+        keys = {layer.date_key(date) for date in wanted}
         dated = tuple(one for one in layer.dates if one[0] in keys)
         layers.append(replace(layer, dates=dated, polygons=tuple(place for place in layer.polygons if place[0] in keys), se=None))
-    return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates or layer.polygons), years=(year,), vectors=main.vectors, derived=made)
+    return Stack(grid=main.grid, layers=tuple(layer for layer in layers if layer.dates or layer.polygons), years=(year,), vectors=main.vectors)
 
 
 __all__ = ["annual_sections", "annual_stack", "catalogued_years", "dated_only", "find_annual_sources", "stack_of_year", "years_of"]

@@ -15,6 +15,7 @@ import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ class Stored:
     def layout(self) -> Layout:
         """The plan of the source; raises `LayoutError` where what is kept is damaged."""
         with self.header.open("rb") as file:
-            header = read_layout(lambda place, size: _read_at(file, place, size), self.header.stat().st_size)
+            header = read_layout(partial(_read_at, file), self.header.stat().st_size)
         try:
             places = np.load(self.folder / "places.npy", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -186,7 +187,7 @@ class Stored:
                 if self.whole_set(key) is None:
                     continue
                 with path.open("rb") as file:
-                    held = read_layout(lambda place, size, file=file: _read_at(file, place, size), path.stat().st_size)  # type: ignore[misc]
+                    held = read_layout(partial(_read_at, file), path.stat().st_size)
             except (InputError, LayoutError, OSError):
                 continue
             if len(held.sizes) == len(layout.sizes):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -85,9 +86,9 @@ def _numeric(column: Column) -> bool:
     return column.type == "decimal"
 
 
-def _cell(column: Column, value: object, results: Results) -> Cell:
+def _cell(column: Column, value: Any, results: Results) -> Cell:
     if column.type == "decimal":
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
         return Quantity(None if number != number else number, UNITS.get(column.unit, "number"), "V" if number == number else "NA")
     if value is None or value != value:
         return ""
